@@ -1,14 +1,72 @@
-# `make` alone teaches what there is. Every target installs what it needs by itself.
+# Every target makes what it needs by itself and is quick when there is nothing to do.
 PYTHON ?= python3
-VENV := .venv
-BIN := $(VENV)/bin
-ENV := $(VENV)/.installed
+CHROMIUM ?= /usr/bin/chromium
+BIN := .venv/bin
+ENV := .venv/.made
 
-.DEFAULT_GOAL := help
+# A .venv whose Python is gone is no .venv.
+ifneq ($(shell $(BIN)/python -c 'print(1)' 2>/dev/null),1)
+$(shell rm -f $(ENV))
+endif
 
-$(ENV): requirements.lock tools/bootstrap.lock pyproject.toml tools/make-venv
-	@PYTHON="$(PYTHON)" tools/make-venv "$(VENV)"
+.PHONY: help env demo test lint format bench lock vendor clean
+
+help:
+	@echo "tracksite: from a checkout"
+	@echo
+	@echo "  make demo     train a real sweep, build its site, and say where it is"
+	@echo "  make env      make .venv with tracksite (editable) and every tool; then $(BIN)/tracksite --help"
+	@echo "  make test     lint, types and every test, in a real browser too (installs Debian's chromium)"
+	@echo "  make lint     ruff and mypy alone"
+	@echo "  make format   let ruff format and fix what it can"
+	@echo "  make bench    measure, and compare with the targets in the design"
+	@echo "  make clean    remove .venv and everything made beside the code"
+	@echo
+	@echo "For maintainers:"
+	@echo "  make lock     take the newest versions of all dependencies into requirements.lock"
+	@echo "  make vendor   fetch the JavaScript libraries named in tools/vendor.py (needs npm)"
+	@echo
+	@echo "Settings: PYTHON=$(PYTHON) makes .venv, CHROMIUM=$(CHROMIUM) runs the browser tests,"
+	@echo "          T='tests/test_x.py -k name' narrows make test."
+
+$(ENV): pyproject.toml requirements.lock tools/bootstrap.lock tools/make-venv
+	@PYTHON="$(PYTHON)" tools/make-venv
 	@touch $@
 
-.PHONY: env
-env: $(ENV) ## Make .venv with tracksite (editable), every extra and every tool, from requirements.lock
+env: $(ENV)
+	@echo "Ready: $(BIN)/tracksite --help"
+
+demo: $(ENV)
+	@$(BIN)/tracksite demo
+
+lint: $(ENV)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+$(CHROMIUM):
+	@tools/apt-install chromium
+
+test: $(ENV) lint | $(CHROMIUM)
+	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest -n 2 $(T)
+
+format: $(ENV)
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(ENV)
+	$(BIN)/python -m benchmarks
+
+LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' --upgrade
+
+lock: $(ENV)
+	$(LOCK) pyproject.toml --all-extras --group dev -o requirements.lock
+	echo uv | $(LOCK) - -o tools/bootstrap.lock
+	@$(MAKE) --no-print-directory env
+
+vendor: $(ENV)
+	$(BIN)/python tools/vendor.py
+
+clean:
+	rm -rf .venv .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist

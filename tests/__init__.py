@@ -1,0 +1,1 @@
+"""The promises of tracksite, each with the test that holds it."""
