@@ -133,7 +133,7 @@ def _table(
     """Return the checked values of one table; errors begin with `where`."""
     for name in table:
         if name not in keys:
-            raise ConfigError(f"{where}: unknown key {name!r}; {_nearest(name, keys)}.")
+            raise ConfigError(f"{where}: unknown key {name!r}; {_nearest(name, keys)}")
     values = {}
     for name, value in table.items():
         try:
@@ -145,7 +145,7 @@ def _table(
 
 def _nearest(name: str, keys: Mapping[str, Any]) -> str:
     close = difflib.get_close_matches(name.lower(), keys, n=1, cutoff=0.5)
-    return f"did you mean {close[0]!r}?" if close else f"valid keys are {', '.join(keys)}"
+    return f"did you mean {close[0]!r}?" if close else f"valid keys are {', '.join(keys)}."
 
 
 def _text(_where: str, value: object) -> str:
@@ -195,11 +195,16 @@ def _artifacts(where: str, value: object) -> ArtifactSettings:
 
 
 def _experiments(where: str, value: object) -> dict[str, ExperimentSettings]:
-    named = {name: f"{where}.{name}" for name in _tables(where, value)}
     return {
-        name: ExperimentSettings(**_table(_tables(inner, value[name]), _EXPERIMENT, inner))
-        for name, inner in named.items()
+        name: ExperimentSettings(**_experiment(f"{where}.{name}", table))
+        for name, table in _tables(where, value).items()
     }
+
+
+def _experiment(where: str, value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):  # its own message: the unfit value is inside the table
+        raise ConfigError(f"{where} = {value!r} is not a table of settings for that experiment.")
+    return _table(value, _EXPERIMENT, where)
 
 
 _EXPERIMENT: dict[str, Callable[[str, object], Any]] = {
