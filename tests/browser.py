@@ -39,6 +39,7 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+TIMEOUT_MS = 15_000
 LOOPBACK = ("127.0.0.1", "localhost")
 
 WATCH_CSP = """
@@ -99,6 +100,7 @@ def watch(context: BrowserContext, problems: list[Problem]) -> None:
         if response.status >= 400:
             add("request", f"{response.url} {response.status}")
 
+    context.set_default_timeout(TIMEOUT_MS)
     context.route("**/*", cut)
     context.expose_function("trackCspViolation", lambda text: add("csp", text))
     context.add_init_script(WATCH_CSP)

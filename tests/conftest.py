@@ -6,13 +6,15 @@
 `new_page`  `new_page(**context_options) -> Page`: the same with other settings, such as
             color_scheme="dark", java_script_enabled=False or viewport={...}
 `problems`  the faults so far; a test that expects one takes it out: `problems.pop()`
-`axe`       `axe(page, options=None) -> list[str]`: the accessibility violations of that page
+`axe`       `axe(page, prepare=None, options=None) -> list[str]`: the accessibility violations
+            at the page's URL, after `prepare(page)` if what matters opens only on a click
 `serve`     `serve(folder, sub_path="") -> str`: the URL, with a slash at its end, under which
             a static file host serves `folder`
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 from collections.abc import Callable, Iterator
@@ -33,11 +35,22 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 
 @pytest.fixture(autouse=True)
-def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the settings and the folder of whoever runs the tests out of them."""
+def isolated(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Keep the settings and the folder of whoever runs the tests out of them.
+
+    An open browser keeps an event loop running in this thread, which would forbid one to the
+    tests that follow: it is put aside for those that use no browser.
+    """
     for name in [name for name in os.environ if name.startswith("TRACKSITE_")]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
+    loop = asyncio._get_running_loop()
+    if "browser" not in request.fixturenames:
+        asyncio._set_running_loop(None)
+    yield
+    asyncio._set_running_loop(loop or asyncio._get_running_loop())
 
 
 @pytest.fixture(scope="session")
@@ -83,7 +96,11 @@ def axe(browser: Browser) -> Callable[..., list[str]]:
     again, with the same size and colour scheme, in a context that bypasses CSP.
     """
 
-    def check(page: Page, options: dict[str, Any] | None = None) -> list[str]:
+    def check(
+        page: Page,
+        prepare: Callable[[Page], object] | None = None,
+        options: dict[str, Any] | None = None,
+    ) -> list[str]:
         dark = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
         with contextlib.closing(
             browser.new_context(
@@ -94,6 +111,8 @@ def axe(browser: Browser) -> Callable[..., list[str]]:
         ) as context:
             twin = context.new_page()
             twin.goto(page.url, wait_until="load")
+            if prepare:
+                prepare(twin)
             return run_axe(twin, options)
 
     return check
