@@ -1,0 +1,26 @@
+"""Frozen values that cross a boundary between layers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+@dataclass(frozen=True)
+class Page:
+    """One file of the site, planned but not yet built.
+
+    Attributes:
+        path: where it goes, relative to the site, with forward slashes.
+        template: name of the Jinja template, or None when `build` returns the file itself.
+        inputs: digest of everything that `build` reads; same digest, same bytes.
+        build: returns the template's variables, or the file's text or bytes.
+    """
+
+    path: str
+    template: str | None
+    inputs: str
+    build: Callable[[], Mapping[str, Any] | str | bytes]

@@ -1,0 +1,164 @@
+"""Format 1: the Arrow schemas of a store's files, and the Snapshot that readers get.
+
+History of the format number
+    1   first release.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import polars as pl
+    import pyarrow as pa
+
+FORMAT = 1
+FORMAT_KEY = b"tracksite.format"
+
+KINDS = ("run", "experiment", "model", "model_version")
+STATUSES = ("running", "finished", "failed", "killed", "interrupted")
+
+# The scalar fields of a patch: null where the patch says nothing, last write wins.
+TEXT_FIELDS = (
+    "experiment",  # the experiment's name; for a model or a version: null
+    "name",  # of the run, experiment or model
+    "status",
+    "parent_run_id",
+    "description",  # Markdown
+    "user",
+    "host",
+    "source",  # entry script, relative to the repository where there is one
+    "command",  # command line, secrets masked
+    "error",  # traceback of a failed run
+    "git_commit",
+    "git_branch",
+    "git_remote",  # without credentials
+    "git_diff",  # unified diff of tracked files at start, shortened
+    "stage",  # of a model version
+    "source_run_id",  # of a model version: the run that made it
+    "source_path",  # of a model version: the model's folder among that run's artifacts
+)
+TIME_FIELDS = ("started_at", "ended_at")
+BOOL_FIELDS = ("git_dirty", "deleted")
+INT_FIELDS = ("version",)  # of a model version
+SCALAR_FIELDS = (*TEXT_FIELDS, *TIME_FIELDS, *BOOL_FIELDS, *INT_FIELDS)
+
+# The list fields of a patch: each item has a key, and the last write of a key wins.
+LIST_KEYS: dict[str, str] = {
+    "params": "key",
+    "tags": "key",  # text null: the tag is removed
+    "aliases": "key",  # of a model: alias -> version as text; null: removed
+    "environment": "key",  # python, os, cpu, memory, gpu…, package:<name>
+    "artifacts": "path",
+    "inputs": "name",
+    "outputs": "path",
+    "metrics": "key",  # summaries of the points of this part alone: merged, not replaced
+}
+
+
+@cache
+def runs_schema() -> pa.Schema:
+    """Return the Arrow schema of a `runs` part: one row is one patch."""
+    import pyarrow as pa
+
+    time = pa.timestamp("us", tz="UTC")
+    pair = [pa.field("key", pa.string()), pa.field("text", pa.string())]
+    items: dict[str, list[Any]] = {
+        "params": [*pair, pa.field("number", pa.float64())],
+        "tags": pair,
+        "aliases": pair,
+        "environment": pair,
+        "artifacts": [("path", pa.string()), ("bytes", pa.int64()), ("sha256", pa.string())],
+        "inputs": [
+            ("name", pa.string()),
+            ("context", pa.string()),
+            ("source", pa.string()),
+            ("digest", pa.string()),
+            ("schema", pa.string()),  # JSON: {column: type}
+            ("rows", pa.int64()),
+        ],
+        "outputs": [("path", pa.string()), ("flavor", pa.string()), ("digest", pa.string())],
+        "metrics": [
+            ("key", pa.string()),
+            ("count", pa.int64()),  # points, NaN included
+            ("nan_count", pa.int64()),
+            ("last", pa.float64()),  # value at the greatest (step, timestamp), later write first
+            ("last_step", pa.int64()),
+            ("last_at", time),
+            ("min", pa.float64()),  # NaN left out; null when every value is NaN
+            ("min_step", pa.int64()),
+            ("max", pa.float64()),
+            ("max_step", pa.int64()),
+        ],
+    }
+    return pa.schema(
+        [
+            ("run_id", pa.string()),
+            ("kind", pa.string()),
+            ("writer", pa.string()),
+            ("seq", pa.int64()),  # Lamport clock of the run: orders patches without a clock
+            ("timestamp", time),
+            *((name, pa.string()) for name in TEXT_FIELDS),
+            *((name, time) for name in TIME_FIELDS),
+            *((name, pa.bool_()) for name in BOOL_FIELDS),
+            *((name, pa.int64()) for name in INT_FIELDS),
+            *((name, pa.list_(pa.struct(items[name]))) for name in LIST_KEYS),
+        ],
+        metadata={FORMAT_KEY: str(FORMAT).encode()},
+    )
+
+
+@cache
+def points_schema() -> pa.Schema:
+    """Return the Arrow schema of a `points` part: sorted by key, step, then order of logging."""
+    import pyarrow as pa
+
+    return pa.schema(
+        [
+            ("run_id", pa.string()),
+            ("key", pa.string()),
+            ("step", pa.int64()),
+            ("timestamp", pa.timestamp("us", tz="UTC")),
+            ("value", pa.float64()),
+        ],
+        metadata={FORMAT_KEY: str(FORMAT).encode()},
+    )
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong in a store: which file, whose run (if known), and one sentence."""
+
+    path: str
+    run_id: str | None
+    message: str
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What a store holds at one moment; nothing in it changes afterwards.
+
+    Attributes:
+        store_id: identity of the store, from `store.json`.
+        root: the store's folder.
+        patches: every valid patch, columns as `runs_schema()`; in no particular order.
+        point_files: run_id -> verified Parquet files (`points_schema()`) that hold its points.
+        live_points: points that are in live logs only, columns as `points_schema()`.
+        stamps: run_id (or entity id) -> digest that changes whenever any of its parts,
+            its live log or its liveness does.
+        alive: run_ids that a living writer is still logging to.
+        problems: damaged files, left out of all of the above.
+    """
+
+    store_id: str
+    root: str
+    patches: pl.DataFrame
+    point_files: Mapping[str, tuple[str, ...]]
+    live_points: pl.DataFrame
+    stamps: Mapping[str, str]
+    alive: frozenset[str] = frozenset()
+    problems: tuple[Problem, ...] = field(default=())

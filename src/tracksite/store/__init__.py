@@ -1,0 +1,1 @@
+"""The run store: plain files that are only ever added."""

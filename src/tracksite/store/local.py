@@ -1,0 +1,198 @@
+"""LocalStore: a store in a folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+from tracksite.errors import NotFoundError, StoreError
+from tracksite.schema import FORMAT, Snapshot
+from tracksite.store import parts, reading
+from tracksite.store.ids import check_run_id, new_writer
+from tracksite.store.patches import merge, normalise, to_table
+from tracksite.store.writer import RunWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from tracksite.schema import Problem
+
+FOLDERS = ("log", "live", "artifacts")
+
+
+def open_store(uri: str | Path, *, create: bool = False) -> LocalStore:
+    """Return the store at a path or `file:` URI.
+
+    Args:
+        uri: the store's folder.
+        create: make the store if there is none.
+
+    Raises:
+        NotFoundError: there is no store and `create` is false.
+        StoreError: the folder cannot be made, is not a store, or has a newer format.
+    """
+    root = path_of(uri)
+    if not (root / "store.json").is_file():
+        if not create:
+            message = f"there is no store at {root}: log a run into it first, or name another folder"
+            raise NotFoundError(message)
+        _create(root)
+    return LocalStore(root, _read_identity(root))
+
+
+def path_of(uri: str | Path) -> Path:
+    """Return the absolute folder that a path or a `file:` URI names.
+
+    Raises:
+        StoreError: a scheme that is not built in.
+    """
+    text = os.fspath(uri)
+    scheme = urlsplit(text).scheme if "://" in text or text.startswith("file:") else ""
+    if scheme == "file":
+        return Path(unquote(urlsplit(text).path if "://" in text else text[5:])).absolute()
+    if scheme:
+        message = f"{text!r} is not a store that this tracksite can open: use a path or file: URI"
+        raise StoreError(message)
+    return Path(text).expanduser().absolute()
+
+
+def _create(root: Path) -> None:
+    try:
+        for folder in FOLDERS:
+            (root / folder).mkdir(parents=True, exist_ok=True)
+        identity = {"format": FORMAT, "store_id": os.urandom(16).hex()}
+        temporary = root / f"tmp-{os.urandom(4).hex()}"
+        temporary.write_text(json.dumps(identity) + "\n")
+        try:
+            os.link(temporary, root / "store.json")  # the first of two creators wins
+        except FileExistsError:
+            pass
+        except OSError:
+            temporary.replace(root / "store.json")
+        temporary.unlink(missing_ok=True)
+    except OSError as error:
+        message = f"no store can be made at {root} ({error.strerror}): choose a writable folder"
+        raise StoreError(message) from error
+
+
+def _read_identity(root: Path) -> str:
+    path = root / "store.json"
+    try:
+        identity = json.loads(path.read_text())
+        number, store_id = identity["format"], str(identity["store_id"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        message = f"{path} does not say what store this is ({error}): restore it from a copy"
+        raise StoreError(message) from error
+    if number != FORMAT:
+        message = f"{path} says format {number!r}, this tracksite reads {FORMAT}: upgrade tracksite"
+        raise StoreError(message)
+    return store_id
+
+
+class LocalStore:
+    """A store in a folder of a local or mounted file system."""
+
+    def __init__(self, root: Path, store_id: str) -> None:
+        """Take the folder of an existing store; use `open_store` instead."""
+        self.root = root
+        self.store_id = store_id
+        for folder in FOLDERS:  # a copy or a git checkout loses empty folders
+            if not (root / folder).is_dir():
+                _make(root / folder)
+
+    def state(self) -> str:
+        """Return a digest of all names and of how far the live logs go; no part is opened."""
+        segments = reading.list_segments(self.root / "live", None)
+        names = sorted(part.file for part in self._parts(None))
+        live = sorted(segment.stamp for segment in segments)
+        return parts.digest("\n".join([self.store_id, *names, *live]).encode())
+
+    def snapshot(self, run_ids: Collection[str] | None = None) -> Snapshot:
+        """Return what the store holds now, of all entities or of these; see `Store`."""
+        wanted = None if run_ids is None else frozenset(run_ids)
+        problems: list[Problem] = []
+        segments = reading.list_segments(self.root / "live", wanted)  # live before log: see docs
+        names = self._parts(wanted)
+        committed = {part.commit for part in names if part.table == "runs"}
+        live = reading.read_live(segments, committed, problems)
+        points = [p for p in names if p.table == "points" and p.commit in committed]
+        with ThreadPoolExecutor() as pool:
+            patches = reading.read_patches(self.root / "log", names, pool, problems)
+            point_files = reading.check_points(self.root / "log", points, pool, problems)
+        return Snapshot(
+            store_id=self.store_id,
+            root=str(self.root),
+            patches=reading.with_live(patches, live),
+            point_files=point_files,
+            live_points=reading.live_points(live),
+            stamps=_stamps(names, segments, live),
+            alive=frozenset(segment.run_id for segment in live if segment.alive),
+            problems=tuple(sorted(problems, key=lambda problem: problem.path)),
+        )
+
+    def artifact_dir(self, run_id: str) -> Path:
+        """Return the folder of a run's artifacts; it need not exist."""
+        return self.root / "artifacts" / check_run_id(run_id)
+
+    def write_patch(self, run_id: str, kind: str, fields: Mapping[str, Any]) -> None:
+        """Write one patch as a part, durable when this returns.
+
+        Raises:
+            OSError: the disk refused.
+            ArgumentError: a field that the schema does not have.
+        """
+        row = to_table(
+            {"kind": kind, **merge([normalise(fields)])},
+            run_id=check_run_id(run_id),
+            writer=(writer := new_writer()),
+            seq=(seq := self._next_seq(run_id)),
+            timestamp=time.time_ns() // 1000,
+        )
+        parts.write_part(self.root / "log", (run_id, writer, seq), "runs", row)
+
+    def open_writer(self, run_id: str, *, kind: str = "run", resume: bool = False) -> RunWriter:
+        """Return a writer for a new run, or for one that exists when `resume`."""
+        seq = self._next_seq(check_run_id(run_id)) if resume else 0
+        return RunWriter(self.root, run_id, kind=kind, seq=seq)
+
+    def _next_seq(self, run_id: str) -> int:
+        taken = [part.seq for part in self._parts({run_id})]
+        taken += [segment.seq for segment in reading.list_segments(self.root / "live", {run_id})]
+        return max(taken, default=-1) + 1
+
+    def _parts(self, run_ids: Collection[str] | None) -> list[parts.PartName]:
+        return reading.list_parts(self.root / "log", run_ids)
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        if not folder.is_dir() and error.errno not in reading.READ_ONLY:
+            raise
+
+
+def _stamps(
+    names: Iterable[parts.PartName],
+    segments: Iterable[reading.SegmentName],
+    live: Iterable[reading.LiveRun],
+) -> dict[str, str]:
+    of_run: defaultdict[str, list[str]] = defaultdict(list)
+    for part in names:
+        of_run[part.run_id].append(part.file)
+    for segment in segments:
+        of_run[segment.run_id].append(segment.stamp)
+    for run in live:
+        if run.alive:
+            of_run[run.run_id].append("alive")
+    return {
+        run_id: parts.digest("\n".join(sorted(items)).encode()) for run_id, items in of_run.items()
+    }
+
+

@@ -1,0 +1,161 @@
+"""Parts: immutable Parquet files whose name carries the hash of their bytes.
+
+A name is `<run_id>.<writer>.<seq>-<hash>.<runs|points>.parquet`. `seq` is the Lamport clock of
+the run (Lamport, 1978, section 3): a writer starts above every number it can see, so patches are
+ordered without a clock. The `runs` part of a (run_id, writer, seq) is written after its `points`
+part and commits it: points without a `runs` part do not exist for readers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tracksite.errors import DamageError
+from tracksite.schema import FORMAT, FORMAT_KEY
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import pyarrow as pa
+
+PART_NAME = re.compile(
+    r"(?P<run_id>[0-9a-f]{32})\.(?P<writer>[0-9a-f]{12})\.(?P<seq>[0-9]{1,18})"
+    r"-(?P<hash>[0-9a-f]{40})\.(?P<table>runs|points)\.parquet"
+)
+
+
+@dataclass(frozen=True, order=True)
+class PartName:
+    """What a part's file name says."""
+
+    run_id: str
+    writer: str
+    seq: int
+    hash: str
+    table: str
+
+    @property
+    def file(self) -> str:
+        """The file name."""
+        return f"{self.run_id}.{self.writer}.{self.seq}-{self.hash}.{self.table}.parquet"
+
+    @property
+    def commit(self) -> tuple[str, str, int]:
+        """What the `runs` and the `points` part of one flush share."""
+        return self.run_id, self.writer, self.seq
+
+
+def parse_name(file: str) -> PartName | None:
+    """Return what the file name says, or None when it is not a part's name."""
+    found = PART_NAME.fullmatch(file)
+    if found is None:
+        return None
+    return PartName(found["run_id"], found["writer"], int(found["seq"]), found["hash"], found["table"])
+
+
+def digest(content: bytes) -> str:
+    """Return 40 hex digits: BLAKE2b (RFC 7693) with 160 bits."""
+    return hashlib.blake2b(content, digest_size=20).hexdigest()
+
+
+def encode(table: pa.Table) -> bytes:
+    """Return the table as Parquet bytes: zstd level 1, page checksums, row groups of 64k rows."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    sink = pa.BufferOutputStream()
+    sorted_points = "key" in table.schema.names
+    with pq.ParquetWriter(
+        sink,
+        table.schema,
+        compression="zstd",
+        compression_level=1,
+        use_dictionary=["run_id", "key"] if sorted_points else False,
+        write_statistics=sorted_points,
+        write_page_checksum=True,
+        store_schema=False,
+    ) as writer:
+        writer.write_table(table, row_group_size=65_536)
+        writer.add_key_value_metadata({FORMAT_KEY: str(FORMAT).encode()})
+    return bytes(sink.getvalue())
+
+
+def write_part(folder: Path, commit: tuple[str, str, int], name: str, table: pa.Table) -> PartName:
+    """Write one part durably and return its name: it is whole or invisible.
+
+    Args:
+        folder: the store's `log/`.
+        commit: run_id, writer, seq.
+        name: `runs` or `points`.
+        table: rows in the schema of that table.
+
+    Raises:
+        OSError: the disk refused; nothing is left behind but at most a temporary file.
+    """
+    content = encode(table)
+    part = PartName(*commit, digest(content), name)
+    write_durably(folder / part.file, content)
+    return part
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """Write bytes under a temporary name, fsync, rename, and fsync the folder."""
+    temporary = path.with_name(f"tmp-{os.getpid()}-{os.urandom(4).hex()}")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable, where the platform lets a folder be opened."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def read_checked(folder: Path, part: PartName) -> bytes:
+    """Return the bytes of a part, only if they are what its name says.
+
+    Raises:
+        DamageError: the bytes were changed, cut short or cannot be read.
+        FileNotFoundError: the file is gone (packed or purged meanwhile).
+    """
+    try:
+        content = (folder / part.file).read_bytes()
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        message = f"{part.file} cannot be read ({error.strerror}): check the disk and permissions"
+        raise DamageError(message) from error
+    if digest(content) != part.hash:
+        message = f"{part.file} is damaged (its bytes do not match its name): restore it from a copy"
+        raise DamageError(message)
+    return content
+
+
+def check_format(file: str, metadata: Mapping[str, str]) -> None:
+    """Raise DamageError, with the remedy, unless a part is of a format that we can read."""
+    found = metadata.get(FORMAT_KEY.decode(), "")
+    if found == str(FORMAT):
+        return
+    if found.isdigit() and int(found) > FORMAT:
+        message = f"{file} has format {found} but this tracksite reads up to {FORMAT}: upgrade it"
+    else:
+        message = f"{file} does not say a known format ({found!r}): it was not written by tracksite"
+    raise DamageError(message)

@@ -1,0 +1,249 @@
+"""Reading a store's folders: list, check, decode; a bad file costs its run alone and is named."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tracksite.errors import DamageError
+from tracksite.schema import Problem, points_schema, runs_schema
+from tracksite.store import parts, patches, points
+from tracksite.store.livelog import SEGMENT_NAME, LiveSegment, read_segment
+from tracksite.store.process import is_alive
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+    from concurrent.futures import Executor
+    from pathlib import Path
+
+    import polars as pl
+
+READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
+LIMIT_BYTES = 1 << 28  # of one `runs` part: a patch is kilobytes, never this
+
+
+@dataclass(frozen=True)
+class SegmentName:
+    """A live log's name, bytes and time, as found."""
+
+    run_id: str
+    writer: str
+    seq: int
+    file: str
+    content: bytes
+    heartbeat: float
+
+    @property
+    def stamp(self) -> str:
+        """What changes when the log grows."""
+        return f"{self.file}:{len(self.content)}"
+
+
+@dataclass(frozen=True)
+class LiveRun:
+    """A live log that no part stands for yet."""
+
+    run_id: str
+    alive: bool
+    segment: LiveSegment
+
+
+def names_in(folder: Path, run_ids: Collection[str] | None) -> list[str]:
+    """Return the regular files in a folder that begin with one of these ids (any when None)."""
+    try:
+        with os.scandir(folder) as entries:
+            return [
+                entry.name
+                for entry in entries
+                if (run_ids is None or entry.name[:32] in run_ids)
+                and entry.is_file(follow_symlinks=False)
+            ]
+    except FileNotFoundError:
+        return []
+
+
+def list_parts(folder: Path, run_ids: Collection[str] | None) -> list[parts.PartName]:
+    """Return the parts in `log/`, one for each (run_id, writer, seq, table).
+
+    A log that was saved by its reader and again, longer, by a writer that came back gives two
+    parts of one commit: the longer one holds all of the shorter one.
+    """
+    found: dict[tuple[Any, ...], parts.PartName] = {}
+    for file in names_in(folder, run_ids):
+        part = parts.parse_name(file)
+        if part is None:
+            continue
+        other = found.get((*part.commit, part.table))
+        if other is not None:
+            part = max((part, other), key=lambda item: (_size(folder / item.file), item.hash))
+        found[*part.commit, part.table] = part
+    return sorted(found.values())
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return -1
+
+
+def list_segments(folder: Path, run_ids: Collection[str] | None) -> list[SegmentName]:
+    """Return the live logs with the bytes that are in use."""
+    found = []
+    for file in sorted(names_in(folder, run_ids)):
+        name = SEGMENT_NAME.fullmatch(file)
+        if name is None:
+            continue
+        try:
+            content = (folder / file).read_bytes().rstrip(b"\0")
+            heartbeat = (folder / file).stat().st_mtime
+        except OSError:
+            continue  # it became a part meanwhile
+        padded = content + bytes(-len(content) % 32)
+        found.append(
+            SegmentName(
+                name["run_id"], name["writer"], int(name["seq"]), file, padded, heartbeat
+            )
+        )
+    return found
+
+
+def read_live(
+    segments: Iterable[SegmentName],
+    committed: Collection[tuple[str, str, int]],
+    problems: list[Problem],
+) -> list[LiveRun]:
+    """Return the live logs that are not parts yet, and name the unreadable ones."""
+    live = []
+    for segment in segments:
+        if (segment.run_id, segment.writer, segment.seq) in committed:
+            continue
+        try:
+            content = read_segment(segment.content, name=segment.file)
+        except (DamageError, ValueError, KeyError, TypeError, IndexError) as error:
+            problems.append(Problem(f"live/{segment.file}", segment.run_id, str(error)))
+            continue
+        alive = is_alive(content.header, segment.heartbeat)
+        live.append(LiveRun(segment.run_id, alive, content))
+    return live
+
+
+def read_patches(
+    folder: Path, names: Sequence[parts.PartName], pool: Executor, problems: list[Problem]
+) -> pl.DataFrame:
+    """Return the rows of every sound `runs` part, and name the damaged ones."""
+    wanted = [part for part in names if part.table == "runs"]
+    sound: list[tuple[parts.PartName, bytes]] = []
+    for part, outcome in zip(
+        wanted, pool.map(lambda part: _checked(folder, part), wanted), strict=True
+    ):
+        if isinstance(outcome, bytes):
+            sound.append((part, outcome))
+        elif outcome is not None:
+            problems.append(outcome)
+    return _decode(sound, problems)
+
+
+def _checked(folder: Path, part: parts.PartName) -> bytes | Problem | None:
+    import polars as pl
+
+    try:
+        content = parts.read_checked(folder, part)
+        if len(content) > LIMIT_BYTES:
+            message = f"{part.file} is larger than any patch can be: remove it"
+            raise DamageError(message)  # noqa: TRY301 - one exit for every damage
+        parts.check_format(part.file, pl.read_parquet_metadata(io.BytesIO(content)))
+    except FileNotFoundError:
+        return None
+    except DamageError as error:
+        return Problem(f"log/{part.file}", part.run_id, str(error))
+    except Exception as error:  # noqa: BLE001 - a decoder may raise anything on hostile bytes
+        return Problem(f"log/{part.file}", part.run_id, f"{part.file} is not Parquet: {error}")
+    return content
+
+
+def _decode(sound: list[tuple[parts.PartName, bytes]], problems: list[Problem]) -> pl.DataFrame:
+    """Decode many parts at once; where that fails, one by one to find the culprit."""
+    import polars as pl
+
+    empty = empty_patches()
+    if not sound:
+        return empty
+    try:
+        frame = pl.read_parquet([content for _, content in sound], parallel="columns")
+        return frame.select(empty.columns).match_to_schema(empty.schema)
+    except Exception as error:  # noqa: BLE001 - a decoder may raise anything on hostile bytes
+        if len(sound) == 1:
+            part = sound[0][0]
+            problems.append(Problem(f"log/{part.file}", part.run_id, f"{part.file}: {error}"))
+            return empty
+        middle = len(sound) // 2
+        return pl.concat([_decode(half, problems) for half in (sound[:middle], sound[middle:])])
+
+
+def check_points(
+    folder: Path, names: Sequence[parts.PartName], pool: Executor, problems: list[Problem]
+) -> dict[str, tuple[str, ...]]:
+    """Return run_id -> paths of its sound `points` parts, and name the damaged ones."""
+    files: defaultdict[str, list[str]] = defaultdict(list)
+    for part, outcome in zip(
+        names, pool.map(lambda part: _sound(folder, part), names), strict=True
+    ):
+        if outcome is None:
+            files[part.run_id].append(str(folder / part.file))
+        elif isinstance(outcome, Problem):
+            problems.append(outcome)
+    return {run_id: tuple(paths) for run_id, paths in files.items()}
+
+
+def _sound(folder: Path, part: parts.PartName) -> Problem | FileNotFoundError | None:
+    try:
+        parts.read_checked(folder, part)
+    except FileNotFoundError as error:
+        return error
+    except DamageError as error:
+        return Problem(f"log/{part.file}", part.run_id, str(error))
+    return None
+
+
+def empty_patches() -> pl.DataFrame:
+    """Return no patches, with every column of `runs_schema()`."""
+    import polars as pl
+
+    return pl.DataFrame(pl.from_arrow(runs_schema().empty_table()))
+
+
+def with_live(frame: pl.DataFrame, live: Iterable[LiveRun]) -> pl.DataFrame:
+    """Return the patches with one more row for each live log."""
+    import polars as pl
+
+    rows = [pl.DataFrame(pl.from_arrow(_live_row(run.segment))) for run in live]
+    return pl.concat([frame, *rows]) if rows else frame
+
+
+def _live_row(segment: LiveSegment) -> Any:  # noqa: ANN401 - an Arrow table
+    header = segment.header
+    summaries = points.summarise(points.to_sorted(segment.points))
+    return patches.to_table(
+        {"kind": header["kind"], **segment.patch, "metrics": summaries},
+        run_id=header["run_id"],
+        writer=header["writer"],
+        seq=header["seq"],
+        timestamp=header["opened_at"],
+    )
+
+
+def live_points(live: Iterable[LiveRun]) -> pl.DataFrame:
+    """Return the points of live logs, columns as `points_schema()`."""
+    import polars as pl
+
+    tables = [
+        pl.DataFrame(pl.from_arrow(points.to_table(run.run_id, points.to_sorted(run.segment.points))))
+        for run in live
+        if len(run.segment.points)
+    ]
+    return pl.concat([pl.DataFrame(pl.from_arrow(points_schema().empty_table())), *tables])
