@@ -1,0 +1,202 @@
+"""The fold: patches → one row per run, experiment, model and model version; last write wins."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from tracksite.schema import LIST_KEYS, SCALAR_FIELDS
+from tracksite.store.ids import experiment_id
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from tracksite.schema import Snapshot
+
+_ORDER = ["run_id", "seq", "writer"]
+DEFAULT_EXPERIMENT = "Default"
+
+
+def fold(snapshot: Snapshot) -> pl.DataFrame:
+    """Return the state of every entity: one row each, sorted by run_id.
+
+    Columns: run_id, kind, every scalar field of `runs_schema()`, every list field with one item
+    per key (sorted by key; metrics merged over their parts), `first_at` and `last_at` (times of
+    the first and last patch). A run that says it is running without a living writer is
+    interrupted.
+    """
+    patches = snapshot.patches.sort(_ORDER)
+    scalars = patches.group_by("run_id", maintain_order=True).agg(
+        pl.col("kind").drop_nulls().last(),
+        *(pl.col(name).drop_nulls().last() for name in SCALAR_FIELDS),
+        pl.col("timestamp").min().alias("first_at"),
+        pl.col("timestamp").max().alias("last_at"),
+    )
+    for name in LIST_KEYS:
+        scalars = scalars.join(
+            _folded_list(patches, name), on="run_id", how="left", maintain_order="left"
+        )
+    return scalars.with_columns(_true_status(snapshot.alive), pl.col("deleted").fill_null(value=False))
+
+
+def _true_status(alive: Collection[str]) -> pl.Expr:
+    orphan = (pl.col("status") == "running") & ~pl.col("run_id").is_in(sorted(alive))
+    return pl.when(orphan).then(pl.lit("interrupted")).otherwise("status").alias("status")
+
+
+def _folded_list(patches: pl.DataFrame, name: str) -> pl.DataFrame:
+    """Return run_id and the list field with one item per key."""
+    items = (
+        patches.select("run_id", name)
+        .filter(pl.col(name).list.len() > 0)
+        .explode(name)
+        .with_columns(pl.col(name).struct.unnest())
+        .drop(name)
+    )
+    key, fields = LIST_KEYS[name], [column for column in items.columns if column != "run_id"]
+    if name == "metrics":
+        items = merge_summaries(items)
+    else:
+        items = items.unique(["run_id", key], keep="last", maintain_order=True)
+        if name in ("tags", "aliases"):
+            items = items.filter(pl.col("text").is_not_null())
+    return (
+        items.sort("run_id", key)
+        .group_by("run_id", maintain_order=True)
+        .agg(pl.struct(fields).alias(name))
+    )
+
+
+def merge_summaries(items: pl.DataFrame) -> pl.DataFrame:
+    """Merge metric summaries of one run and key; associative, the later part wins a tie.
+
+    Args:
+        items: run_id and the fields of a metric summary, in order of writing.
+    """
+    latest = (pl.col("last_step") == pl.col("last_step").max()) & (
+        pl.col("last_at") == pl.col("last_at").filter(
+            pl.col("last_step") == pl.col("last_step").max()
+        ).max()
+    )
+    return items.group_by("run_id", "key", maintain_order=True).agg(
+        pl.col("count", "nan_count").sum(),
+        pl.col("last", "last_step", "last_at").filter(latest).last(),
+        pl.col("min").min(),
+        pl.col("min_step").get(pl.col("min").arg_min(), null_on_oob=True),
+        pl.col("max").max(),
+        pl.col("max_step").get(pl.col("max").arg_max(), null_on_oob=True),
+    )
+
+
+def runs(
+    folded: pl.DataFrame, *, experiment: str | None = None, deleted: bool = False
+) -> pl.DataFrame:
+    """Return the runs, newest first, with `duration_s`; `experiment` is never null.
+
+    Args:
+        folded: what `fold` returned.
+        experiment: only runs of the experiment of this name.
+        deleted: the deleted runs instead of the others.
+    """
+    found = folded.filter(pl.col("kind") == "run", pl.col("deleted") == deleted).with_columns(
+        pl.col("experiment").fill_null(DEFAULT_EXPERIMENT),
+        ((pl.col("ended_at") - pl.col("started_at")).dt.total_microseconds() / 1e6).alias(
+            "duration_s"
+        ),
+    )
+    if experiment is not None:
+        found = found.filter(pl.col("experiment") == experiment)
+    return found.sort("run_id", descending=True)
+
+
+def experiments(folded: pl.DataFrame, *, deleted: bool = False) -> pl.DataFrame:
+    """Return every experiment that an entity or a run names, sorted by name.
+
+    Columns: experiment_id, name, description, tags, run_count, first_at, last_at (of its runs).
+    """
+    known = folded.filter(pl.col("kind") == "experiment")
+    counted = (
+        runs(folded)
+        .group_by("experiment")
+        .agg(
+            pl.len().cast(pl.Int64).alias("run_count"),
+            pl.col("started_at", "first_at").min().name.prefix("_"),
+            pl.max_horizontal("ended_at", "last_at").max().alias("last_at"),
+        )
+        .select(
+            pl.col("experiment").alias("name"),
+            "run_count",
+            pl.coalesce("_started_at", "_first_at").alias("first_at"),
+            "last_at",
+        )
+    )
+    joined = counted.join(
+        known.select("name", "description", "tags", "deleted"), on="name", how="full", coalesce=True
+    ).with_columns(pl.col("run_count").fill_null(0), pl.col("deleted").fill_null(value=False))
+    identity = pl.col("name").map_elements(experiment_id, return_dtype=pl.String)
+    return (
+        joined.filter(pl.col("name").is_not_null(), pl.col("deleted") == deleted)
+        .select(
+            identity.alias("experiment_id"),
+            *("name", "description", "tags", "run_count", "first_at", "last_at"),
+        )
+        .sort("name")
+    )
+
+
+def models(folded: pl.DataFrame) -> pl.DataFrame:
+    """Return the registered models, sorted by name: model_id, name, description, tags, aliases."""
+    return (
+        folded.filter(pl.col("kind") == "model", ~pl.col("deleted"))
+        .select(
+            pl.col("run_id").alias("model_id"),
+            *("name", "description", "tags", "aliases", "first_at", "last_at"),
+        )
+        .sort("name")
+    )
+
+
+def model_versions(folded: pl.DataFrame) -> pl.DataFrame:
+    """Return the versions of all models, sorted by name and version.
+
+    Columns: version_id, name (of the model), version, stage, description, tags, source_run_id,
+    source_path, first_at, last_at. Where two stores that were merged had each given out a
+    number, the earliest version keeps it and the later ones get the next free numbers.
+    """
+    versions = folded.filter(
+        pl.col("kind") == "model_version", pl.col("name").is_not_null(), pl.col("version").is_not_null()
+    ).sort("name", "version", "run_id")
+    numbered = versions.with_columns(_free_numbers(versions).alias("version"))
+    return (
+        numbered.filter(~pl.col("deleted"))
+        .select(
+            pl.col("run_id").alias("version_id"),
+            *("name", "version", "stage", "description", "tags"),
+            *("source_run_id", "source_path", "first_at", "last_at"),
+        )
+        .sort("name", "version")
+    )
+
+
+def _free_numbers(versions: pl.DataFrame) -> pl.Series:
+    """Return the version numbers, each once per model."""
+    taken: dict[str, set[int]] = {}
+    for name, version in versions.select("name", "version").iter_rows():
+        taken.setdefault(name, set()).add(version)
+    given: set[tuple[str, int]] = set()
+    numbers: list[int] = []
+    for name, version in versions.select("name", "version").iter_rows():
+        number = version
+        if (name, number) in given:
+            number = max(taken[name]) + 1
+            taken[name].add(number)
+        given.add((name, number))
+        numbers.append(number)
+    return pl.Series(numbers, dtype=pl.Int64)
+
+
+def one(frame: pl.DataFrame, run_id: str) -> dict[str, Any] | None:
+    """Return the row of one run as a dict, or None."""
+    rows = frame.filter(pl.col("run_id") == run_id).to_dicts()
+    return rows[0] if rows else None
