@@ -37,7 +37,9 @@ def fold(snapshot: Snapshot) -> pl.DataFrame:
         scalars = scalars.join(
             _folded_list(patches, name), on="run_id", how="left", maintain_order="left"
         )
-    return scalars.with_columns(_true_status(snapshot.alive), pl.col("deleted").fill_null(value=False))
+    return scalars.with_columns(
+        _true_status(snapshot.alive), pl.col("deleted").fill_null(value=False)
+    )
 
 
 def _true_status(alive: Collection[str]) -> pl.Expr:
@@ -75,9 +77,8 @@ def merge_summaries(items: pl.DataFrame) -> pl.DataFrame:
         items: run_id and the fields of a metric summary, in order of writing.
     """
     latest = (pl.col("last_step") == pl.col("last_step").max()) & (
-        pl.col("last_at") == pl.col("last_at").filter(
-            pl.col("last_step") == pl.col("last_step").max()
-        ).max()
+        pl.col("last_at")
+        == pl.col("last_at").filter(pl.col("last_step") == pl.col("last_step").max()).max()
     )
     return items.group_by("run_id", "key", maintain_order=True).agg(
         pl.col("count", "nan_count").sum(),
@@ -165,7 +166,9 @@ def model_versions(folded: pl.DataFrame) -> pl.DataFrame:
     number, the earliest version keeps it and the later ones get the next free numbers.
     """
     versions = folded.filter(
-        pl.col("kind") == "model_version", pl.col("name").is_not_null(), pl.col("version").is_not_null()
+        pl.col("kind") == "model_version",
+        pl.col("name").is_not_null(),
+        pl.col("version").is_not_null(),
     ).sort("name", "version", "run_id")
     numbered = versions.with_columns(_free_numbers(versions).alias("version"))
     return (

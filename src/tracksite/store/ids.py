@@ -38,11 +38,13 @@ def model_id(name: str) -> str:
 
 def check_run_id(run_id: str) -> str:
     """Return `run_id` if it is 32 lower-case hex digits; raise ArgumentError otherwise."""
-    if not isinstance(run_id, str) or not RUN_ID.fullmatch(run_id):
+    if not RUN_ID.fullmatch(str(run_id)):
         message = f"{run_id!r} is not a run id: pass the 32 hex digits that `tracksite ls` shows"
         raise ArgumentError(message)
     return run_id
 
 
 def _named(kind: str, name: str) -> str:
-    return hashlib.blake2b(f"{kind}:{name}".encode(errors="surrogatepass"), digest_size=16).hexdigest()
+    return hashlib.blake2b(
+        f"{kind}:{name}".encode(errors="surrogatepass"), digest_size=16
+    ).hexdigest()

@@ -215,7 +215,8 @@ def read_segment(content: bytes, *, name: str = "a live log") -> LiveSegment:
         message = f"{name} has no header: it was cut before its first frame, nothing was logged"
         raise DamageError(message)
     if patches[0]["format"] != FORMAT:
-        message = f"{name} has format {patches[0]['format']}, this tracksite reads {FORMAT}: upgrade"
+        found = patches[0]["format"]
+        message = f"{name} has format {found}, this tracksite reads {FORMAT}: upgrade it"
         raise DamageError(message)
     return LiveSegment(patches[0], merge(patches[1:]), _points(names, columns))
 
@@ -223,12 +224,9 @@ def read_segment(content: bytes, *, name: str = "a live log") -> LiveSegment:
 def _points(names: dict[int, str], columns: Sequence[tuple[NDArray[Any], ...]]) -> Points:
     import numpy as np
 
-    empty = np.empty(0, dtype=np.int64)
-    keys, steps, times, values = (
-        [np.concatenate(parts) for parts in zip(*columns, strict=True)]
-        if columns
-        else [empty, empty, empty, empty.astype(np.float64)]
-    )
+    if not columns:
+        columns = [tuple(np.empty(0, dtype) for dtype in ("<i8", "<i8", "<i8", "<f8"))]
+    keys, steps, times, values = (np.concatenate(parts) for parts in zip(*columns, strict=True))
     count = max(names, default=-1) + 1
     known = tuple(names.get(number, f"unnamed metric {number}") for number in range(count))
     return Points(known, keys, steps, times, values)

@@ -40,7 +40,7 @@ def open_store(uri: str | Path, *, create: bool = False) -> LocalStore:
     root = path_of(uri)
     if not (root / "store.json").is_file():
         if not create:
-            message = f"there is no store at {root}: log a run into it first, or name another folder"
+            message = f"there is no store at {root}: log a run into it or name another folder"
             raise NotFoundError(message)
         _create(root)
     return LocalStore(root, _read_identity(root))
@@ -194,5 +194,3 @@ def _stamps(
     return {
         run_id: parts.digest("\n".join(sorted(items)).encode()) for run_id, items in of_run.items()
     }
-
-

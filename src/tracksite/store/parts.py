@@ -55,7 +55,8 @@ def parse_name(file: str) -> PartName | None:
     found = PART_NAME.fullmatch(file)
     if found is None:
         return None
-    return PartName(found["run_id"], found["writer"], int(found["seq"]), found["hash"], found["table"])
+    run_id, writer, seq, content_hash, table = found.groups()
+    return PartName(run_id, writer, int(seq), content_hash, table)
 
 
 def digest(content: bytes) -> str:
@@ -144,7 +145,7 @@ def read_checked(folder: Path, part: PartName) -> bytes:
         message = f"{part.file} cannot be read ({error.strerror}): check the disk and permissions"
         raise DamageError(message) from error
     if digest(content) != part.hash:
-        message = f"{part.file} is damaged (its bytes do not match its name): restore it from a copy"
+        message = f"{part.file} is damaged (its bytes do not match its name): restore a copy of it"
         raise DamageError(message)
     return content
 

@@ -44,8 +44,8 @@ def to_sorted(points: Points) -> Points:
     rank = np.array([names.index(name) for name in points.names], dtype=np.int64)
     keys = rank[points.keys] if len(points) else points.keys
     order = np.lexsort((points.steps, keys))  # lexsort is stable
-    columns = (keys, points.steps, points.times, points.values)
-    return Points(names, *(column[order] for column in columns))
+    steps, times, values = points.steps[order], points.times[order], points.values[order]
+    return Points(names, keys[order], steps, times, values)
 
 
 def summarise(points: Points) -> dict[str, dict[str, Any]]:

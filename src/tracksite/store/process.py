@@ -13,7 +13,7 @@ HEARTBEAT_LIMIT_S = 60.0
 
 
 def identity() -> dict[str, Any]:
-    """Return what a live log's header says of this process: pid, its start, and where pids count."""
+    """Return what a live log's header says of this process: pid, its start, where pids count."""
     pid = os.getpid()
     return {"pid": pid, "pid_started": _started(pid), "host": _host(), "pid_space": _pid_space()}
 

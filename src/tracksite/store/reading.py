@@ -105,9 +105,7 @@ def list_segments(folder: Path, run_ids: Collection[str] | None) -> list[Segment
             continue  # it became a part meanwhile
         padded = content + bytes(-len(content) % 32)
         found.append(
-            SegmentName(
-                name["run_id"], name["writer"], int(name["seq"]), file, padded, heartbeat
-            )
+            SegmentName(name["run_id"], name["writer"], int(name["seq"]), file, padded, heartbeat)
         )
     return found
 
@@ -241,9 +239,9 @@ def live_points(live: Iterable[LiveRun]) -> pl.DataFrame:
     """Return the points of live logs, columns as `points_schema()`."""
     import polars as pl
 
-    tables = [
-        pl.DataFrame(pl.from_arrow(points.to_table(run.run_id, points.to_sorted(run.segment.points))))
-        for run in live
-        if len(run.segment.points)
-    ]
-    return pl.concat([pl.DataFrame(pl.from_arrow(points_schema().empty_table())), *tables])
+    tables = [points_schema().empty_table()]
+    for run in live:
+        ordered = points.to_sorted(run.segment.points)
+        if len(ordered):
+            tables.append(points.to_table(run.run_id, ordered))
+    return pl.concat([pl.DataFrame(pl.from_arrow(table)) for table in tables])

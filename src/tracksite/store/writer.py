@@ -52,7 +52,7 @@ class RunWriter:
         self._segment: Segment | None = self._open()
         _syncer.watch(self)
 
-    def patch(self, **fields: Any) -> None:  # noqa: ANN401 - the fields of the schema
+    def patch(self, **fields: Any) -> None:
         """Log any fields of a patch; see `patches.normalise` for their forms and errors."""
         frame = patch_frame(normalise(fields))
         with self._lock:
