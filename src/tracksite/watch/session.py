@@ -1,0 +1,201 @@
+"""`watch`: wake, settle, build, tell the pages; until it is told to stop."""
+
+from __future__ import annotations
+
+import threading
+import time
+import traceback
+from typing import TYPE_CHECKING
+
+from tracksite import config, site
+from tracksite.errors import TracksiteError
+from tracksite.store.local import open_store
+from tracksite.watch.feed import Feed
+from tracksite.watch.server import open_server
+from tracksite.watch.settle import Settle
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from watchdog.observers.api import BaseObserver
+
+    from tracksite.config import Settings
+    from tracksite.site import BuildReport
+    from tracksite.store.local import LocalStore
+
+LIVE_POLL_S = 0.1  # points that are logged through mapped memory wake nobody
+IDLE_POLL_S = 2.0  # for file systems that report no changes
+_POLL_SHARE = 10  # looking at the store takes at most a tenth of the time
+
+
+def watch(
+    store_uri: str,
+    site_folder: Path,
+    *,
+    settings: Callable[[Path], Settings],
+    settings_file: Path | None = None,
+    port: int | None = None,
+    stop: threading.Event | None = None,
+    started: Callable[[str], None] | None = None,
+    built: Callable[[BuildReport, float], None] | None = None,
+    failed: Callable[[str], None] | None = None,
+) -> None:
+    """Serve the site of a store and keep it up to date; return when `stop` is set.
+
+    Args:
+        store_uri: the store's folder, as for `open_store`.
+        site_folder: where the site is built, exactly as `tracksite build` would.
+        settings: gives the settings for the store's folder; asked before each build.
+        settings_file: the file that they come from; by default found as `config.find` does.
+        port: the loopback port; by default the first free one from 8777 on.
+        stop: ends the watch when it is set, within about two seconds.
+        started: told the URL as soon as it answers.
+        built: told the report of each build that changed something, and its seconds.
+        failed: told why a build failed; the old site stays.
+
+    Raises:
+        NotFoundError: there is no store.
+        StateError: the port is taken.
+    """
+    store, feed = open_store(store_uri), Feed()
+    server = open_server(site_folder.absolute(), feed, port)
+    threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True).start()
+    wake = _Wake(store)
+    try:
+        if started:
+            started(server.url)
+        builder = _Builder(store, site_folder, settings, feed, built, failed)
+        _keep_up(store, settings_file, builder.build, wake, stop or threading.Event())
+    finally:
+        wake.stop()
+        feed.close()
+        server.shutdown()
+        server.server_close()
+
+
+def _keep_up(
+    store: LocalStore,
+    settings_file: Path | None,
+    build: Callable[[], None],
+    wake: _Wake,
+    stop: threading.Event,
+) -> None:
+    """Build now, and again whenever what the site is made from has changed and settled."""
+    settle, seen = Settle(), None
+    while not stop.is_set():
+        looked_at = time.monotonic()
+        state = _state(store, settings_file)
+        now = time.monotonic()
+        if state != seen:
+            settle, seen = settle.changed(now), state
+        due_at = settle.due_at()
+        if due_at is not None and due_at <= now:
+            build()
+            settle = settle.built(now, time.monotonic())
+            continue
+        pause = max(_poll_s(store), _POLL_SHARE * (now - looked_at))
+        wake.wait(pause if due_at is None else min(pause, due_at - now))
+
+
+def _state(store: LocalStore, settings_file: Path | None) -> tuple[str, object]:
+    """Return what changes whenever the site may."""
+    try:
+        state = store.state()
+    except (OSError, TracksiteError) as error:
+        state = f"unreadable: {error}"
+    file = settings_file or config.find(store.root)
+    try:
+        stat = file.stat() if file else None
+    except OSError:
+        stat = None
+    return state, stat and (str(file), stat.st_mtime_ns, stat.st_size)
+
+
+def _poll_s(store: LocalStore) -> float:
+    try:
+        return LIVE_POLL_S if any((store.root / "live").iterdir()) else IDLE_POLL_S
+    except OSError:
+        return IDLE_POLL_S
+
+
+class _Builder:
+    """Builds the site and tells the pages and the terminal how it went."""
+
+    def __init__(
+        self,
+        store: LocalStore,
+        site_folder: Path,
+        settings: Callable[[Path], Settings],
+        feed: Feed,
+        built: Callable[[BuildReport, float], None] | None,
+        failed: Callable[[str], None] | None,
+    ) -> None:
+        self._store, self._site, self._settings, self._feed = store, site_folder, settings, feed
+        self._built, self._failed = built, failed
+        self._known = False  # whether the open pages can know what a build changed
+
+    def build(self) -> None:
+        """Build once; a failure is told, never raised."""
+        began = time.monotonic()
+        try:
+            report = site.build(
+                self._store.root, self._site, settings=self._settings(self._store.root)
+            )
+        except Exception as error:  # noqa: BLE001 - whatever it is, the watch goes on
+            self._tell_failure(error)
+            return
+        changed = (*report.written, *report.removed)
+        self._feed.built(tuple(map(str, changed)) if self._known else None)
+        if self._built and (changed or not self._known):
+            self._built(report, time.monotonic() - began)
+        self._known = True
+
+    def _tell_failure(self, error: Exception) -> None:
+        known = isinstance(error, TracksiteError)
+        self._feed.failed(str(error) if known else f"{type(error).__name__}: {error}")
+        if self._failed:
+            self._failed(str(error) if known else "".join(traceback.format_exception(error)))
+
+
+class _Wake:
+    """Wakes the watch when a file of the store's folders comes, goes or is written."""
+
+    def __init__(self, store: LocalStore) -> None:
+        self._event = threading.Event()
+        self._observer = _observe(store, self._event)
+
+    def wait(self, timeout_s: float) -> None:
+        """Return when something happened since the last call, or at the timeout."""
+        if self._event.wait(timeout_s):
+            self._event.clear()
+
+    def stop(self) -> None:
+        """Stop watching."""
+        if self._observer is not None:
+            self._observer.stop()
+            self._observer.join()
+
+
+def _observe(store: LocalStore, event: threading.Event) -> BaseObserver | None:
+    """Return an observer that sets `event`; None where the system gives no more watches."""
+    from watchdog.events import (
+        FileCreatedEvent,
+        FileDeletedEvent,
+        FileModifiedEvent,
+        FileMovedEvent,
+        FileSystemEventHandler,
+    )
+    from watchdog.observers import Observer
+
+    handler = FileSystemEventHandler()
+    handler.on_any_event = lambda _event: event.set()  # type: ignore[method-assign]
+    kinds = [FileCreatedEvent, FileDeletedEvent, FileModifiedEvent, FileMovedEvent]
+    observer = Observer()
+    try:
+        for folder in ("log", "live"):  # what a run logs is complete once its patch is there
+            observer.schedule(handler, str(store.root / folder), event_filter=kinds)
+        observer.start()
+    except OSError:
+        return None  # then the poll alone finds changes
+    return observer
