@@ -1,0 +1,210 @@
+"""The leaderboard of one experiment as columns: for its first rows in HTML and for leaderboard.js."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from tracksite.analysis import repeats
+from tracksite.query import leaderboard
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from tracksite.query.leaderboard import Goal
+
+MOST_PARAMS, MOST_METRICS = 8, 5  # shown at first; the others wait in the menu of columns
+_SPECIAL = {math.inf: "Infinity", -math.inf: "-Infinity"}
+# Attribute → format of its numbers, or None for text.
+_ATTRIBUTES = {
+    "rank": "number",
+    "name": None,
+    "status": None,
+    "started_at": "time",
+    "ended_at": "time",
+    "duration_s": "duration",
+    "user": None,
+    "source": None,
+    "git_commit": None,
+    "parent_run_id": None,
+    "run_id": None,
+}
+_LABELS = {"rank": "#", "started_at": "started", "ended_at": "ended", "duration_s": "duration"}
+_FAMILIES = {"metrics.": "metric", "params.": "param", "tags.": "tag"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the leaderboard.
+
+    Attributes:
+        id: as in `leaderboard.wide`: "params.lr", "metrics.f1", "status".
+        label: the name without its family.
+        kind: attribute, metric, param or tag.
+        format: number, time or duration for numbers, None for text.
+        values: one value per run: float, datetime or text, None where it is missing.
+    """
+
+    id: str
+    label: str
+    kind: str
+    format: str | None
+    values: pl.Series
+
+    @property
+    def same(self) -> bool:
+        """Whether this is a param, tag or source that has one value in all runs."""
+        return self.kind != "metric" and self.values.len() > 1 and self.values.n_unique() == 1
+
+
+@dataclass(frozen=True)
+class Board:
+    """All runs of an experiment, best first, as columns.
+
+    Attributes:
+        columns: in the order in which they are shown.
+        shown: ids of those that are shown at first.
+        same: params that never vary, as (key, text).
+        groups: for each run, the number of its setting; None when no setting has repeats.
+        count: how many runs there are.
+    """
+
+    columns: tuple[Column, ...]
+    shown: tuple[str, ...]
+    same: tuple[tuple[str, str], ...]
+    groups: tuple[int, ...] | None
+    count: int
+
+    def head(self, count: int) -> list[dict[str, Any]]:
+        """Return the first rows, as column id → value, with `run_id` and all shown columns."""
+        wanted = {*self.shown, "run_id", "name"}
+        chosen = [column for column in self.columns if column.id in wanted]
+        lists = [column.values.head(count).to_list() for column in chosen]
+        return [
+            dict(zip((column.id for column in chosen), row, strict=True))
+            for row in zip(*lists, strict=True)
+        ]
+
+    def column(self, name: str) -> Column:
+        """Return the column with this id."""
+        return next(column for column in self.columns if column.id == name)
+
+
+def board(runs: pl.DataFrame, goal: Goal | None, seed_params: Sequence[str] = ()) -> Board:
+    """Return the leaderboard of one experiment's runs, the best first, those without a rank last."""
+    wide = _ranked(runs, goal)
+    columns = tuple(_columns(wide, goal))
+    same = tuple(
+        (column.label, str(column.values[0]))
+        for column in columns
+        if column.kind == "param" and column.same
+    )
+    return Board(columns, _shown(columns, goal), same, _groups(wide, goal, seed_params), wide.height)
+
+
+def script_value(board: Board, goal: Goal | None) -> Mapping[str, Any]:
+    """Return the value of the data script `leaderboard`, as board.js describes it."""
+    return {
+        "count": board.count,
+        "metric": goal.metric if goal else None,
+        "direction": goal.direction if goal else None,
+        "groups": board.groups,
+        "shown": board.shown,
+        "columns": [_encoded(column) for column in board.columns],
+    }
+
+
+def _ranked(runs: pl.DataFrame, goal: Goal | None) -> pl.DataFrame:
+    wide = leaderboard.wide(runs).drop("experiment")
+    if goal is None:
+        return wide.with_columns(rank=pl.lit(None, dtype=pl.Int64))
+    ranks = leaderboard.rank(runs, goal.metric, goal.direction).select("run_id", "rank")
+    joined = wide.join(ranks, on="run_id", how="left", maintain_order="left")
+    return joined.sort("rank", nulls_last=True, maintain_order=True)
+
+
+def _columns(wide: pl.DataFrame, goal: Goal | None) -> list[Column]:
+    """Return every column that says anything: rank, name, status, metrics, params, the rest."""
+    first = f"metrics.{goal.metric}" if goal else ""
+    place = {first: 0, "rank": -3, "name": -2, "status": -1}
+    order = [*_FAMILIES, ""]
+    found = [_column(wide, name) for name in wide.columns]
+    kept = [column for column in found if column.values.null_count() < column.values.len()]
+    family = {column.id: next(p for p in order if column.id.startswith(p)) for column in kept}
+    attributes = list(_ATTRIBUTES)
+
+    def key(column: Column) -> tuple[Any, ...]:
+        if column.id in place:
+            return (place[column.id], 0, "")
+        if column.kind == "attribute":
+            return (3, attributes.index(column.id), "")
+        return (1 + order.index(family[column.id]) + (column.kind == "tag"), 0, column.id)
+
+    return sorted(kept, key=key)
+
+
+def _column(wide: pl.DataFrame, name: str) -> Column:
+    values = wide[name]
+    for prefix, kind in _FAMILIES.items():
+        if name.startswith(prefix):
+            label = name.removeprefix(prefix)
+            return Column(name, label, kind, "number" if kind == "metric" else None, values)
+    return Column(name, _LABELS.get(name, name), "attribute", _ATTRIBUTES[name], values)
+
+
+def _shown(columns: Collection[Column], goal: Goal | None) -> tuple[str, ...]:
+    """Return the columns to begin with: what varies, and not so many that nobody reads them."""
+    metrics = [column.id for column in columns if column.kind == "metric"][:MOST_METRICS]
+    params = [column.id for column in columns if column.kind == "param" and not column.same]
+    wanted = {"name", "status", "started_at", "duration_s", *metrics, *params[:MOST_PARAMS]}
+    if goal is not None:
+        wanted.add("rank")
+    return tuple(column.id for column in columns if column.id in wanted)
+
+
+def _groups(
+    wide: pl.DataFrame, goal: Goal | None, seed_params: Sequence[str]
+) -> tuple[int, ...] | None:
+    """Return the number of each run's setting: runs that differ in seed-like params alone share it."""
+    params = [
+        name
+        for name in wide.columns
+        if name.startswith("params.")
+        and not repeats.is_seed(name.removeprefix("params."), seed_params)
+    ]
+    if goal is None or not params or wide.is_empty():
+        return None
+    settings = wide.select(pl.struct(params).rank("dense").alias("group"))["group"]
+    if settings.n_unique() == wide.height:
+        return None
+    return tuple(int(group) for group in settings)
+
+
+def _encoded(column: Column) -> dict[str, Any]:
+    shared = {"id": column.id, "label": column.label, "kind": column.kind}
+    if column.format is not None:
+        values = _numbers(column)
+        return {**shared, "format": column.format, "values": values}
+    if column.same:
+        return {**shared, "same": column.values[0]}
+    texts = column.values.unique(maintain_order=True).drop_nulls()
+    codes = {text: code for code, text in enumerate(texts)}
+    return {**shared, "texts": texts.to_list(), "codes": [codes.get(v) for v in column.values]}
+
+
+def _numbers(column: Column) -> list[float | str | None]:
+    if column.format == "time":
+        return column.values.dt.epoch("ms").to_list()
+    if not column.values.dtype.is_float():
+        return column.values.to_list()
+    return [_plain(value) for value in column.values]
+
+
+def _plain(value: float | None) -> float | str | None:
+    """Return a number as JSON can hold it."""
+    if value is None or math.isfinite(value):
+        return value
+    return _SPECIAL.get(value, "NaN")

@@ -1,0 +1,97 @@
+"""What every page is made from: built once for each build, never changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from tracksite.config import ExperimentSettings
+from tracksite.query import leaderboard
+from tracksite.query import runs as query
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    import polars as pl
+
+    from tracksite.config import Settings
+    from tracksite.query.leaderboard import Goal
+    from tracksite.schema import Problem, Snapshot
+
+
+@dataclass(frozen=True)
+class Context:
+    """The folded state of a store and the settings: the only input of `pages`.
+
+    Attributes:
+        snapshot: what the store held when the build began.
+        folded: `query.runs.fold(snapshot)`: one row for each entity.
+        settings: of `tracksite.toml`.
+        artifacts: the store's folder `artifacts`; a run's files are in `<run_id>/` below it.
+    """
+
+    snapshot: Snapshot
+    folded: pl.DataFrame
+    settings: Settings
+    artifacts: Path
+
+    @cached_property
+    def runs(self) -> pl.DataFrame:
+        """Every run that is not deleted, newest first: the columns of `query.runs.runs`."""
+        return query.runs(self.folded)
+
+    @cached_property
+    def experiments(self) -> pl.DataFrame:
+        """Every experiment: the columns of `query.runs.experiments`."""
+        return query.experiments(self.folded)
+
+    @cached_property
+    def models(self) -> pl.DataFrame:
+        """Every registered model: the columns of `query.runs.models`."""
+        return query.models(self.folded)
+
+    @cached_property
+    def versions(self) -> pl.DataFrame:
+        """Every model version: the columns of `query.runs.model_versions`."""
+        return query.model_versions(self.folded)
+
+    @cached_property
+    def by_experiment(self) -> Mapping[str, pl.DataFrame]:
+        """Name of an experiment → its runs, newest first; experiments without runs are absent."""
+        parts = self.runs.partition_by("experiment", as_dict=True, maintain_order=True)
+        return {str(key[0]): frame for key, frame in parts.items()}
+
+    @cached_property
+    def goals(self) -> Mapping[str, Goal | None]:
+        """Name of an experiment → its primary metric; None where no metric was logged."""
+        return {
+            name: leaderboard.primary_metric(frame, self.settings_of(name))
+            for name, frame in self.by_experiment.items()
+        }
+
+    @cached_property
+    def problems_of(self) -> Mapping[str, tuple[Problem, ...]]:
+        """Run id → what is damaged in its part of the store."""
+        found: dict[str, tuple[Problem, ...]] = {}
+        for problem in self.snapshot.problems:
+            if problem.run_id is not None:
+                found[problem.run_id] = (*found.get(problem.run_id, ()), problem)
+        return found
+
+    def settings_of(self, experiment: str) -> ExperimentSettings:
+        """Return the settings of one experiment; the defaults where there are none."""
+        return self.settings.experiments.get(experiment, ExperimentSettings())
+
+    def stamps(self, run_ids: Iterable[str]) -> list[str]:
+        """Return the stamps of these entities, in order of id: they change when an entity does."""
+        return [self.snapshot.stamps.get(run_id, "") for run_id in sorted(run_ids)]
+
+
+def digest(*values: Any) -> str:
+    """Return the digest of plain values (texts, numbers, lists, dicts): the `inputs` of a Page."""
+    text = json.dumps(values, sort_keys=True, default=str, ensure_ascii=True)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
