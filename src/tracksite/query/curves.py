@@ -1,0 +1,191 @@
+"""The points of metrics: whole histories, and curves thinned out to the width of a chart."""
+
+from __future__ import annotations
+
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from tracksite.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from tracksite.schema import Snapshot
+
+COLUMNS = ("run_id", "key", "step", "timestamp", "value")
+CHUNK_RUNS = 200
+CHUNK_BYTES = 32_000_000  # of files: about 4 million points, some hundred megabytes in memory
+MIN_WIDTH = 8
+
+
+def history(snapshot: Snapshot, run_id: str, key: str) -> pl.DataFrame:
+    """Return `step, timestamp, value`: every point of one metric.
+
+    In order of step, of equal steps in order of time, then of logging. `step` is int64,
+    `timestamp` in UTC, `value` float64 with NaN and infinities kept.
+    """
+    return _points(snapshot, [run_id], [key]).select("step", "timestamp", "value")
+
+
+def curves(
+    snapshot: Snapshot,
+    run_ids: Sequence[str],
+    *,
+    keys: Collection[str] | None = None,
+    width: int = 600,
+) -> pl.DataFrame:
+    """Return `run_id, key, step, timestamp, value`: the curves of many runs, fit to be drawn.
+
+    Args:
+        snapshot: where to read.
+        run_ids: whose curves, in this order; then rows are in order of key and step.
+        keys: of which metrics; None for all.
+        width: of the chart in pixels: a series of more than `2 * width` points is thinned out to
+            at most so many, as `downsample` says.
+
+    Files are read some hundred runs at a time, so memory holds one such chunk and the result.
+
+    Raises:
+        ArgumentError: `width` is below MIN_WIDTH.
+    """
+    if width < MIN_WIDTH:
+        raise ArgumentError(
+            f"A curve {width!r} pixels wide shows nothing; give {MIN_WIDTH} or more."
+        )
+    chunks = [
+        _thinned(_points(snapshot, part, keys), 2 * width) for part in _chunks(snapshot, run_ids)
+    ]
+    return pl.concat([_empty(snapshot), *chunks])
+
+
+def downsample(
+    steps: NDArray[np.int64], values: NDArray[np.float64], count: int
+) -> NDArray[np.int64]:
+    """Return the rising indices of at most `count` points that draw the same curve.
+
+    Args:
+        steps: ascending.
+        values: as long as `steps`; NaN and infinities are allowed.
+        count: at least `2 * MIN_WIDTH`.
+
+    All points stay where there are no more than `count`. Else these stay: the first and the last
+    point; the smallest and the largest finite value (the first of equal ones); the two ends of
+    each stretch of NaN, inf or -inf, so that a gap stays a gap (of very many stretches, evenly
+    spread ones: a quarter of `count`); and of the finite points those that MinMaxLTTB picks.
+
+    Source: Van Der Donckt, Van Der Donckt, Rademaker and Van Hoecke, "MinMaxLTTB: Leveraging
+    MinMax-Preselection to Scale LTTB", IEEE VIS 2023, arXiv:2305.00332, as in `tsdownsample`.
+    """
+    if len(values) <= count:
+        return np.arange(len(values))
+    finite = np.flatnonzero(np.isfinite(values))
+    always = np.concatenate([[0, len(values) - 1], _gap_ends(values, count // 4)])
+    if len(finite):
+        inside = values[finite]
+        extremes = finite[[inside.argmin(), inside.argmax()]]
+        budget = count - len(always) - len(extremes)
+        picked = finite[_largest_triangles(steps[finite], inside, budget)]
+        always = np.concatenate([always, extremes, picked])
+    return np.unique(always).astype(np.int64)
+
+
+def _gap_ends(values: NDArray[np.float64], most: int) -> NDArray[np.int64]:
+    kind = np.isnan(values) + 2 * np.isposinf(values) + 3 * np.isneginf(values)
+    change = np.flatnonzero(np.diff(kind))
+    ends = np.unique(np.concatenate([change, change + 1]))
+    ends = ends[kind[ends] > 0]
+    chosen = np.linspace(0, len(ends) - 1, min(most, len(ends))).astype(np.int64)
+    return ends[chosen].astype(np.int64)
+
+
+def _largest_triangles(
+    steps: NDArray[np.int64], values: NDArray[np.float64], count: int
+) -> NDArray[np.int64]:
+    from tsdownsample import MinMaxLTTBDownsampler
+
+    if len(values) <= count:
+        return np.arange(len(values))
+    x = () if steps[0] == steps[-1] else (steps.astype(np.float64),)  # else evenly spaced
+    sampler = MinMaxLTTBDownsampler()  # type: ignore[no-untyped-call]  # it ships no types
+    return np.asarray(sampler.downsample(*x, values, n_out=count), dtype=np.int64)
+
+
+def _thinned(points: pl.DataFrame, count: int) -> pl.DataFrame:
+    lengths = (
+        points.select(pl.struct("run_id", "key").rle())
+        .unnest("run_id")["len"]
+        .cast(pl.Int64)
+        .to_numpy()
+    )
+    if not (lengths > count).any():
+        return points
+    steps, values = points["step"].to_numpy(), points["value"].to_numpy()
+    stops = lengths.cumsum()
+    kept = [
+        start + downsample(steps[start:stop], values[start:stop], count)
+        for start, stop in zip(stops - lengths, stops, strict=True)
+    ]
+    return points[np.concatenate(kept)]
+
+
+def _chunks(snapshot: Snapshot, run_ids: Iterable[str]) -> Iterator[list[str]]:
+    chunk: list[str] = []
+    total = 0
+    for run_id in run_ids:
+        size = sum(map(_size, snapshot.point_files.get(run_id, ())))
+        if chunk and (len(chunk) >= CHUNK_RUNS or total + size > CHUNK_BYTES):
+            yield chunk
+            chunk, total = [], 0
+        chunk.append(run_id)
+        total += size
+    if chunk:
+        yield chunk
+
+
+def _size(file: str) -> int:
+    try:
+        return Path(file).stat().st_size
+    except OSError:
+        return 0
+
+
+def _points(
+    snapshot: Snapshot, run_ids: Sequence[str], keys: Collection[str] | None
+) -> pl.DataFrame:
+    """Return all points of some runs, in order of run (as given), key, step and time."""
+    wanted = pl.col("run_id").is_in(list(run_ids))
+    if keys is not None:
+        wanted &= pl.col("key").is_in(list(keys))
+    files = chain.from_iterable(snapshot.point_files.get(run_id, ()) for run_id in run_ids)
+    logged = _read(list(dict.fromkeys(files)), wanted)
+    live = snapshot.live_points.filter(wanted).select(COLUMNS)
+    found = pl.concat([_empty(snapshot), *logged, live])
+    place = pl.DataFrame({"run_id": run_ids, "place": range(len(run_ids))}).unique(
+        "run_id", keep="first"
+    )
+    found = found.join(place, on="run_id", how="left", maintain_order="left")
+    ordered = found.sort("place", "key", "step", "timestamp", maintain_order=True)
+    return ordered.select(COLUMNS)
+
+
+def _read(files: list[str], wanted: pl.Expr) -> list[pl.DataFrame]:
+    """Read files together; where that fails, in halves, so that a bad one costs itself alone."""
+    if not files:
+        return []
+    try:
+        return [pl.scan_parquet(files, glob=False).select(COLUMNS).filter(wanted).collect()]
+    except (pl.exceptions.PolarsError, OSError):
+        if len(files) == 1:
+            return []
+        middle = len(files) // 2
+        return [*_read(files[:middle], wanted), *_read(files[middle:], wanted)]
+
+
+def _empty(snapshot: Snapshot) -> pl.DataFrame:
+    return snapshot.live_points.clear().select(COLUMNS)

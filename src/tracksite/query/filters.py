@@ -1,0 +1,200 @@
+"""Which rows of a leaderboard pass a filter: the syntax tree translated to Polars."""
+
+from __future__ import annotations
+
+import difflib
+import operator
+import re
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from tracksite.query.syntax import (
+    And,
+    Compare,
+    Filter,
+    Like,
+    Missing,
+    Name,
+    Node,
+    Not,
+    OneOf,
+    Or,
+    as_number,
+    complaint,
+    parse,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
+
+    from tracksite.query.syntax import Value
+
+__all__ = ["Filter", "apply", "column", "parse"]
+
+PREFIXES: Mapping[str, str] = {"metric": "metrics.", "param": "params.", "tag": "tags."}
+# MLflow's names of attributes.
+ALIASES: Mapping[str, str] = {
+    "start_time": "started_at",
+    "created": "started_at",
+    "end_time": "ended_at",
+    "run_name": "name",
+    "user_id": "user",
+    "duration": "duration_s",
+}
+_SIGNS: Mapping[str, Callable[[Any, Any], Any]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+def apply(wide: pl.DataFrame, wanted: Filter | str) -> pl.DataFrame:
+    """Return the rows of a leaderboard (`leaderboard.wide`) that pass, in their order.
+
+    A test on a missing value is false (`is null`: true) and `not` turns the outcome round. NaN is
+    not missing; it differs from every number and is neither above nor below one. A param, tag or
+    other text against an unquoted number, or by `<` and its kin, is compared by its number, and
+    against text by its text. `status` ignores case; times are ISO 8601 text (UTC unless it says
+    otherwise) or milliseconds since 1970.
+
+    Raises:
+        ArgumentError: the text is not in the grammar (`syntax`), an attribute or bare name is not
+            known, or the value does not fit the column; the message points at the place.
+    """
+    if isinstance(wanted, str):
+        wanted = parse(wanted)
+    return wide.filter(_Translation(wide, wanted.text).node(wanted.root))
+
+
+def column(wide: pl.DataFrame, name: Name, text: str, what: str = "filter") -> str | None:
+    """Return the column of `wide` that a name means; None where no run has such a key.
+
+    Raises:
+        ArgumentError: no such attribute, or a bare name that is nothing at all.
+    """
+    columns = wide.columns
+    if name.family is not None and name.family in PREFIXES:
+        found = PREFIXES[name.family] + name.key
+        return found if found in columns else None
+    attribute = ALIASES.get(name.key, name.key)
+    families = () if name.family else tuple(prefix + name.key for prefix in PREFIXES.values())
+    known = next((place for place in (attribute, *families) if place in columns), None)
+    if known is None and (name.family or not wide.is_empty()):
+        raise complaint(text, name.at, _unknown(columns, name), what)
+    return known
+
+
+def _unknown(columns: Sequence[str], name: Name) -> str:
+    families = tuple(PREFIXES.values())
+    attributes = [place for place in columns if not place.startswith(families)]
+    kind, choices = "attribute", attributes
+    if name.family is None:
+        keys = [place.partition(".")[2] for place in columns if place.startswith(families)]
+        kind, choices = "attribute, metric, param or tag", [*keys, *attributes]
+    near = difflib.get_close_matches(name.key, choices, n=1)
+    remedy = f"did you mean `{near[0]}`?" if near else f"known are {', '.join(choices[:8])}"
+    return f"no {kind} is called `{name.key[:80]}`; {remedy}"
+
+
+class _Translation:
+    """Makes the expressions for one frame; `text` is the filter's, to point at in errors."""
+
+    def __init__(self, wide: pl.DataFrame, text: str) -> None:
+        self.wide, self.text = wide, text
+
+    def node(self, node: Node) -> pl.Expr:
+        if isinstance(node, And):
+            return pl.all_horizontal([pl.lit(True), *map(self.node, node.tests)])
+        if isinstance(node, Or):
+            return pl.any_horizontal(list(map(self.node, node.tests)))
+        if isinstance(node, Not):
+            return ~self.node(node.test)
+        place = column(self.wide, node.name, self.text)
+        dtype = self._dtype(node.name, place)
+        cells = pl.lit(None, dtype) if place is None else pl.col(place)
+        if isinstance(node, Missing):
+            return cells.is_not_null() if node.negated else cells.is_null()
+        return self._test(node, cells, dtype).fill_null(value=False)
+
+    def _dtype(self, name: Name, place: str | None) -> pl.DataType:
+        if place is None:
+            return pl.Float64() if name.family == "metric" else pl.String()
+        return self.wide.schema[place]
+
+    def _test(self, node: Compare | OneOf | Like, cells: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+        if isinstance(node, Like):
+            return self._like(node, cells, dtype)
+        if isinstance(dtype, pl.Datetime):
+            return _against(node, cells.dt.epoch("us"), self._values(node, self._time))
+        if dtype.is_numeric():
+            return _against(node, cells, self._values(node, self._number))
+        if isinstance(node, Compare):
+            return _against(node, number(cells), self._values(node, self._number))
+        return _one_of_texts(node, cells)
+
+    def _values(
+        self, node: Compare | OneOf, read: Callable[[Value, int], float]
+    ) -> tuple[float, ...]:
+        values = (node.value,) if isinstance(node, Compare) else node.values
+        return tuple(read(value, node.at) for value in values)
+
+    def _number(self, value: Value, at: int) -> float:
+        found = as_number(value)
+        if found is None:
+            raise complaint(
+                self.text, at, f"{str(value)[:40]!r} is no number; write one, as in 0.9"
+            )
+        return found
+
+    def _time(self, value: Value, at: int) -> float:
+        """Return microseconds since 1970."""
+        if isinstance(value, float):
+            return value * 1000
+        try:
+            time = datetime.fromisoformat(value)
+            zoned = time if time.tzinfo else time.replace(tzinfo=UTC)
+            return zoned.timestamp() * 1e6
+        except (ValueError, OverflowError) as error:
+            remedy = "write it as in '2026-01-31' or '2026-01-31T10:00:00Z'"
+            raise complaint(self.text, at, f"{value[:40]!r} is no time; {remedy}") from error
+
+    def _like(self, node: Like, cells: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+        if dtype != pl.String:
+            message = f"`{node.name.key[:80]}` is no text; compare it with `<`, `=` or `>`"
+            raise complaint(self.text, node.name.at, message)
+        matches = cells.str.contains(_pattern(node))
+        return ~matches if node.negated else matches
+
+
+def _against(node: Compare | OneOf, numbers: pl.Expr, values: tuple[float, ...]) -> pl.Expr:
+    numbers = numbers.cast(pl.Float64)
+    if isinstance(node, Compare):
+        outcome: pl.Expr = _SIGNS[node.sign](numbers, values[0])
+        return outcome & numbers.is_not_nan()  # Polars puts NaN above every number
+    found = numbers.is_in(values)
+    return ~found if node.negated else found
+
+
+def _one_of_texts(node: OneOf, texts: pl.Expr) -> pl.Expr:
+    words = [value for value in node.values if isinstance(value, str)]
+    numbers = [value for value in node.values if isinstance(value, float)]
+    if node.name.key == "status" and node.name.family in (None, "attribute"):
+        texts, words = texts.str.to_lowercase(), [word.lower() for word in words]
+    found = texts.is_in(words) | number(texts).is_in(numbers).fill_null(value=False)
+    return ~found if node.negated else found
+
+
+def number(texts: pl.Expr) -> pl.Expr:
+    """Return texts as finite numbers, null where they are none."""
+    numbers = texts.cast(pl.Float64, strict=False)
+    return pl.when(numbers.is_finite()).then(numbers)
+
+
+def _pattern(node: Like) -> str:
+    wildcards = {"%": ".*", "_": "."}
+    body = "".join(wildcards.get(char) or re.escape(char) for char in node.pattern)
+    return f"(?s{'i' if node.ignore_case else ''})^{body}$"

@@ -1,0 +1,60 @@
+"""The list columns of a frame of runs as long frames: one row per run and key."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+PARAM_FIELDS = ("key", "text", "number")
+TAG_FIELDS = ("key", "text")
+METRIC_FIELDS = (
+    "key",
+    "count",
+    "nan_count",
+    "last",
+    "last_step",
+    "last_at",
+    "min",
+    "min_step",
+    "max",
+    "max_step",
+)
+
+
+def params(runs: pl.DataFrame) -> pl.DataFrame:
+    """Return `run_id, key, text, number`: one row per run and param.
+
+    Rows are in the order of `runs`, then of its lists. `number` is the param as a finite number,
+    null where its text is none.
+    """
+    return _long(runs, "params", PARAM_FIELDS)
+
+
+def metrics(runs: pl.DataFrame) -> pl.DataFrame:
+    """Return `run_id` and the summary of each metric (METRIC_FIELDS): one row per run and metric.
+
+    Steps and `count` are int64, `last_at` is in UTC; `last` may be NaN or infinite, and `min` and
+    `max` are null where every value is NaN.
+    """
+    return _long(runs, "metrics", METRIC_FIELDS)
+
+
+def tags(runs: pl.DataFrame) -> pl.DataFrame:
+    """Return `run_id, key, text`: one row per run and tag, without removed ones (null)."""
+    return _long(runs, "tags", TAG_FIELDS).filter(pl.col("text").is_not_null())
+
+
+def values(runs: pl.DataFrame, metric: str) -> pl.DataFrame:
+    """Return `run_id, value`: the last value of one metric, for the runs where it is finite."""
+    chosen = metrics(runs).filter(pl.col("key") == metric, pl.col("last").is_finite())
+    return chosen.select("run_id", value="last")
+
+
+def _long(runs: pl.DataFrame, column: str, fields: Sequence[str]) -> pl.DataFrame:
+    items = runs.lazy().select("run_id", column).explode(column, keep_nulls=False)
+    chosen = [pl.col(column).struct.field(name) for name in fields]
+    return items.select("run_id", *chosen).collect()
