@@ -1,0 +1,331 @@
+"""The write side: what was logged is there, whoever dies."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+from datetime import UTC, datetime
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tracksite.errors import ArgumentError, DamageError, StoreError
+from tracksite.query.runs import fold
+from tracksite.store import livelog
+from tracksite.store.ids import new_run_id
+from tracksite.store.livelog import patch_frame, point_frame, read_segment, series_frames
+from tracksite.store.local import LocalStore, open_store
+from tracksite.store.process import HEARTBEAT_LIMIT_S, identity, is_alive
+
+HEADER = {"format": 1, "run_id": "0" * 32, "kind": "run", "writer": "a" * 12, "seq": 0}
+
+
+@pytest.fixture
+def store(tmp_path) -> LocalStore:
+    return open_store(tmp_path / "runs", create=True)
+
+
+def points(store: LocalStore) -> pl.DataFrame:
+    snapshot = store.snapshot()
+    files = [pl.read_parquet(path) for paths in snapshot.point_files.values() for path in paths]
+    return pl.concat([snapshot.live_points, *files])
+
+
+def one_run(store: LocalStore) -> dict:
+    (row,) = fold(store.snapshot()).to_dicts()
+    return row
+
+
+def test_what_is_logged_is_seen_before_and_after_the_end(store):
+    """A reader sees the same patches and points in the live log as in the parts."""
+    writer = store.open_writer(new_run_id())
+    started = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
+    writer.patch(name="r", status="running", started_at=started, params={"lr": "1e-3", "b": "True"})
+    writer.point("loss", 0.5, 0, 1)
+    writer.point("loss", math.nan, 1, 2)
+    writer.series("acc", [0.1, math.inf], [0, 1], [3, 4])
+    live_run, live_points = one_run(store), points(store)
+    writer.flush()
+    writer.patch(status="finished")
+    writer.close()
+    row = one_run(store)
+    assert points(store).equals(live_points, null_equal=True)
+    assert row["started_at"] == started
+    assert row["params"] == [
+        {"key": "b", "text": "True", "number": None},
+        {"key": "lr", "text": "1e-3", "number": 0.001},
+    ]
+    assert live_run["status"] == "running"
+    assert row["status"] == "finished"
+    summary = {item["key"]: item for item in row["metrics"]}
+    assert summary["loss"]["count"] == 2
+    assert summary["loss"]["nan_count"] == 1
+    assert math.isnan(summary["loss"]["last"])
+    assert (summary["loss"]["min"], summary["acc"]["max"]) == (0.5, math.inf)
+    assert not list((store.root / "live").iterdir())
+
+
+def run_script(store: LocalStore, body: str, **options) -> subprocess.Popen:
+    script = f"""
+import os, sys, time
+from tracksite.store.local import open_store
+from tracksite.store.ids import new_run_id
+store = open_store({str(store.root)!r})
+writer = store.open_writer(new_run_id())
+writer.patch(status="running", name="child")
+{textwrap.dedent(body)}
+"""
+    return subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, **options)
+
+
+def test_a_killed_writer_loses_nothing_and_shows_as_interrupted(store):
+    """Every point whose call returned is there after SIGKILL, and the run is not running."""
+    child = run_script(
+        store,
+        """
+        for i in range(10**9):
+            writer.point("loss", float(i), i, i)
+            if i % 1000 == 0:
+                os.write(1, b"%d\\n" % i)
+        """,
+    )
+    assert child.stdout
+    for _ in range(5):
+        acknowledged = int(child.stdout.readline())
+    child.kill()
+    rest = child.communicate()[0].split()
+    acknowledged = int(rest[-1]) if rest else acknowledged
+    logged = points(store)
+    assert logged["step"].to_list() == list(range(logged.height))
+    assert logged.height > acknowledged
+    assert one_run(store)["status"] == "interrupted"
+
+
+def test_a_stopped_writer_is_still_running(store):
+    """A process that is merely suspended has not been interrupted."""
+    child = run_script(store, "os.write(1, b'ready\\n'); time.sleep(60)")
+    assert child.stdout
+    child.stdout.readline()
+    child.send_signal(signal.SIGSTOP)
+    assert one_run(store)["status"] == "running"
+    child.kill()
+    child.communicate()
+
+
+def test_another_host_is_judged_by_its_heartbeat():
+    """A log from where our pids mean nothing counts as alive for a minute after its heartbeat."""
+    header = {**identity(), "host": "elsewhere"}
+    assert is_alive(header, heartbeat=1000.0, now=1000.0 + HEARTBEAT_LIMIT_S - 1)
+    assert not is_alive(header, heartbeat=1000.0, now=1000.0 + HEARTBEAT_LIMIT_S)
+
+
+def test_a_pid_given_out_again_is_not_the_writer():
+    """A process that started at another time is not the writer, whatever its pid."""
+    assert is_alive(identity(), 0)
+    assert not is_alive({**identity(), "pid_started": "1"}, 0)
+
+
+def test_threads_share_a_writer(store):
+    """Points of eight threads are all there, each in its own order."""
+    writer = store.open_writer(new_run_id())
+
+    def log(number: int) -> None:
+        for step in range(500):
+            writer.point(f"m{number}", step, step, step)
+
+    threads = [threading.Thread(target=log, args=(n,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    writer.close()
+    logged = points(store)
+    assert logged.group_by("key").len()["len"].to_list() == [500] * 8
+    assert one_run(store)["metrics"][0]["last"] == 499
+
+
+def test_a_fork_logs_as_a_writer_of_its_own(store):
+    """Parent and child go on logging to one run; nothing is lost, doubled or overwritten."""
+    writer = store.open_writer(new_run_id())
+    writer.point("before", 1, 0, 0)
+    child = os.fork()
+    if child == 0:
+        try:
+            for step in range(100):
+                writer.point("child", step, step, 0)
+            writer.close()
+        finally:
+            os._exit(0)
+    for step in range(100):
+        writer.point("parent", step, step, 0)
+    os.waitpid(child, 0)
+    writer.close()
+    counts = dict(points(store).group_by("key").len().iter_rows())
+    assert counts == {"before": 1, "child": 100, "parent": 100}
+
+
+def test_a_fork_that_never_logs_leaves_no_trace(store):
+    """Worker processes that inherit a run do not open logs of their own."""
+    writer = store.open_writer(new_run_id())
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert len(list((store.root / "live").iterdir())) == 1
+    writer.close()
+
+
+def test_a_resumed_run_continues_after_its_past(store):
+    """What a resumed run says later wins, whatever the clocks say."""
+    run_id = new_run_id()
+    for value in ("one", "two", "three"):
+        writer = store.open_writer(run_id, resume=True)
+        writer.patch(status="finished", tags={"phase": value})
+        writer.close()
+    store.write_patch(run_id, "run", {"tags": {"phase": "four"}})
+    assert one_run(store)["tags"] == [{"key": "phase", "text": "four"}]
+
+
+def test_an_ended_writer_refuses(store):
+    """Logging after the end is an error, not a lost point."""
+    writer = store.open_writer(new_run_id())
+    writer.close()
+    writer.close()
+    with pytest.raises(StoreError, match="has ended"):
+        writer.point("loss", 1, 0, 0)
+
+
+def test_an_unknown_field_is_refused(store):
+    """A patch with a field that the schema lacks raises at the call."""
+    writer = store.open_writer(new_run_id())
+    with pytest.raises(ArgumentError, match="'colour'"):
+        writer.patch(colour="red")
+    with pytest.raises(ArgumentError, match="time zone"):
+        writer.patch(started_at=datetime(2026, 1, 1))  # noqa: DTZ001 - what is refused
+    writer.close()
+
+
+def test_a_refusing_disk_warns_once_and_loses_nothing(store, monkeypatch):
+    """While no live log can be made, points wait in memory and are saved when it can."""
+    refusing = [True]
+    reserve = livelog._reserve
+
+    def maybe(file, size):
+        if refusing[0]:
+            raise OSError(28, "No space left on device")
+        reserve(file, size)
+
+    monkeypatch.setattr(livelog, "_reserve", maybe)
+    with pytest.warns(RuntimeWarning, match="kept in memory") as warned:
+        writer = store.open_writer(new_run_id())
+    for step in range(5000):
+        writer.point("loss", step, step, 0)
+    assert len(warned) == 1
+    assert not points(store).height
+    refusing[0] = False
+    writer.sync()
+    assert points(store).height == 5000
+    writer.close()
+    assert points(store).height == 5000
+
+
+def test_a_disk_that_fills_up_while_logging_loses_nothing(store, monkeypatch):
+    """A live log that cannot grow keeps what it has and logging goes on in memory."""
+    writer = store.open_writer(new_run_id())
+    reserve, refusing = livelog._reserve, [True]
+    monkeypatch.setattr(
+        livelog, "_reserve", lambda *a: os.read(-1, 1) if refusing[0] else reserve(*a)
+    )
+    with pytest.warns(RuntimeWarning, match="memory"):
+        for step in range(5000):
+            writer.point("loss", step, step, 0)
+    refusing[0] = False
+    writer.close()
+    assert points(store)["step"].sort().to_list() == list(range(5000))
+
+
+def test_an_unsaved_run_is_an_error_at_its_end(store, monkeypatch):
+    """`close` raises while anything is unsaved, and the live log keeps it."""
+    writer = store.open_writer(new_run_id())
+    writer.point("loss", 1, 0, 0)
+
+    def refuse(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tracksite.store.parts.write_durably", refuse)
+    with pytest.raises(StoreError, match="make room"):
+        writer.close()
+    assert points(store).height == 1
+
+
+def test_a_log_that_became_a_part_is_not_counted_twice(store):
+    """When a writer dies between saving a part and removing its log, readers see it once."""
+    writer = store.open_writer(new_run_id())
+    writer.point("loss", 1, 0, 0)
+    (log,) = (store.root / "live").iterdir()
+    content = log.read_bytes()
+    writer.close()
+    log.write_bytes(content)
+    assert points(store).height == 1
+    assert one_run(store)["metrics"][0]["count"] == 1
+
+
+def test_state_changes_with_every_point(store):
+    """The cheap digest of a store changes when and only when a snapshot would."""
+    empty = store.state()
+    writer = store.open_writer(new_run_id())
+    seen = {empty, store.state()}
+    for step in range(3):
+        writer.point("loss", 0.0, step, 0)
+        assert store.state() == store.state()
+        seen.add(store.state())
+    writer.close()
+    seen.add(store.state())
+    assert len(seen) == 6
+
+
+@given(cut=st.integers(0, 32 * 40), flip=st.integers(0, 32 * 40 * 8))
+def test_a_torn_log_gives_every_whole_frame(cut, flip):
+    """Cut or damaged anywhere, a live log gives the frames before the damage and no wrong one."""
+    frames = [patch_frame(HEADER), patch_frame({"key": [0, "loss"]})]
+    frames += [point_frame(0, step, step, step / 2) for step in range(20)]
+    frames += [patch_frame({"tags": {"a": {"key": "a", "text": "ü" * 20}}})]
+    whole = b"".join(frames)
+    ends = [sum(map(len, frames[: i + 1])) for i in range(len(frames))]
+    content = bytearray(whole[:cut])
+    if flip // 8 < len(content):
+        content[flip // 8] ^= 1 << flip % 8
+    damaged = min(cut, flip // 8 if flip // 8 < cut else cut)
+    sound = sum(end <= damaged for end in ends)
+    if sound == 0:
+        try:
+            assert read_segment(bytes(content)).points.values.size <= 20
+        except DamageError:
+            return
+        return
+    segment = read_segment(bytes(content))
+    expected = [step / 2 for step in range(min(20, max(0, sound - 2)))]
+    found = segment.points.values.tolist()
+    assert found[: len(expected)] == expected
+    assert found == [step / 2 for step in range(len(found))]
+
+
+def test_series_frames_round_trip_at_any_alignment():
+    """Long series between single points come back in order, whatever their length."""
+    import numpy as np
+
+    frames = [patch_frame(HEADER), patch_frame({"key": [0, "a"]})]
+    expected = []
+    for length in range(40):
+        values = np.arange(length, dtype="<f8")
+        frames += series_frames(0, values.astype("<i8"), values.astype("<i8"), values)
+        frames.append(point_frame(0, -1, 0, -0.5))
+        expected += [*values.tolist(), -0.5]
+    assert read_segment(b"".join(frames)).points.values.tolist() == expected
