@@ -21,12 +21,14 @@ from tracksite.store.points import Points, summarise, to_sorted
 
 
 def row(run_id: str, writer: str, seq: int, **fields) -> pl.DataFrame:
+    """Return one patch as a row of a snapshot."""
     patch = {"kind": "run", **merge([normalise(fields)])}
     table = to_table(patch, run_id=run_id, writer=writer, seq=seq, timestamp=seq)
     return pl.DataFrame(pl.from_arrow(table))
 
 
 def snapshot(*rows: pl.DataFrame) -> Snapshot:
+    """Return a snapshot of these patches and nothing else."""
     none = pl.DataFrame(pl.from_arrow(points_schema().empty_table()))
     return Snapshot("s", "/", pl.concat(rows), {}, none, {})
 
@@ -83,6 +85,7 @@ SERIES = st.lists(
 
 
 def summaries(points: list[tuple[str, int, int, float]], order: int) -> pl.DataFrame:
+    """Return the summaries of one part that holds these (key, step, time, value)."""
     names = ("b", "a")
     columns = Points(
         names,

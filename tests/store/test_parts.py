@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tracksite.errors import DamageError, NotFoundError, StoreError
+from tracksite.errors import NotFoundError, StoreError
 from tracksite.query.runs import fold, runs
 from tracksite.schema import FORMAT_KEY, points_schema, runs_schema
 from tracksite.store import parts
@@ -22,10 +22,12 @@ COMMIT = ("0" * 32, "a" * 12, 0)
 
 @pytest.fixture
 def store(tmp_path) -> LocalStore:
+    """Return an empty store."""
     return open_store(tmp_path / "runs", create=True)
 
 
 def log_run(store: LocalStore, **fields) -> str:
+    """Log one finished run with one point, and return its id."""
     run_id = new_run_id()
     writer = store.open_writer(run_id)
     writer.patch(experiment="e", status="finished", **fields)
@@ -35,6 +37,7 @@ def log_run(store: LocalStore, **fields) -> str:
 
 
 def part_of(store: LocalStore, run_id: str, table: str) -> Path:
+    """Return the path of a run's only part of this table."""
     (path,) = (store.root / "log").glob(f"{run_id}.*.{table}.parquet")
     return path
 
@@ -89,6 +92,7 @@ def test_points_without_their_patch_do_not_exist(store):
 
 
 def write_as_part(store: LocalStore, content: bytes) -> str:
+    """Write bytes under the name that their hash gives them."""
     name = parts.PartName(*COMMIT, parts.digest(content), "runs")
     (store.root / "log" / name.file).write_bytes(content)
     return name.file

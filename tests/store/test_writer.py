@@ -23,22 +23,32 @@ from tracksite.store.ids import new_run_id
 from tracksite.store.livelog import patch_frame, point_frame, read_segment, series_frames
 from tracksite.store.local import LocalStore, open_store
 from tracksite.store.process import HEARTBEAT_LIMIT_S, identity, is_alive
+from tracksite.store.writer import RunWriter
 
 HEADER = {"format": 1, "run_id": "0" * 32, "kind": "run", "writer": "a" * 12, "seq": 0}
 
 
 @pytest.fixture
 def store(tmp_path) -> LocalStore:
+    """Return an empty store."""
     return open_store(tmp_path / "runs", create=True)
 
 
 def points(store: LocalStore) -> pl.DataFrame:
+    """Return every point that a reader sees."""
     snapshot = store.snapshot()
     files = [pl.read_parquet(path) for paths in snapshot.point_files.values() for path in paths]
     return pl.concat([snapshot.live_points, *files])
 
 
+def log_steps(writer: RunWriter, count: int) -> None:
+    """Log one point for each step."""
+    for step in range(count):
+        writer.point("loss", step, step, 0)
+
+
 def one_run(store: LocalStore) -> dict:
+    """Return the state of the only run."""
     (row,) = fold(store.snapshot()).to_dicts()
     return row
 
@@ -73,6 +83,7 @@ def test_what_is_logged_is_seen_before_and_after_the_end(store):
 
 
 def run_script(store: LocalStore, body: str, **options) -> subprocess.Popen:
+    """Start a process that has opened a run with `writer` and goes on with `body`."""
     script = f"""
 import os, sys, time
 from tracksite.store.local import open_store
@@ -244,8 +255,7 @@ def test_a_disk_that_fills_up_while_logging_loses_nothing(store, monkeypatch):
         livelog, "_reserve", lambda *a: os.read(-1, 1) if refusing[0] else reserve(*a)
     )
     with pytest.warns(RuntimeWarning, match="memory"):
-        for step in range(5000):
-            writer.point("loss", step, step, 0)
+        log_steps(writer, 5000)
     refusing[0] = False
     writer.close()
     assert points(store)["step"].sort().to_list() == list(range(5000))
@@ -302,7 +312,7 @@ def test_a_torn_log_gives_every_whole_frame(cut, flip):
     content = bytearray(whole[:cut])
     if flip // 8 < len(content):
         content[flip // 8] ^= 1 << flip % 8
-    damaged = min(cut, flip // 8 if flip // 8 < cut else cut)
+    damaged = min(cut, flip // 8)
     sound = sum(end <= damaged for end in ends)
     if sound == 0:
         try:
