@@ -17,6 +17,7 @@ are kept in memory until `settle` can put them into a file.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import mmap
 import os
@@ -45,17 +46,18 @@ SLOT = 32
 PATCH, SERIES = 1 << 31, 3 << 30
 LENGTH = (1 << 30) - 1
 SERIES_CHUNK = 1 << 20  # points a frame
+MEMORY_BYTES = 1 << 28  # kept in memory at most while the disk refuses
 _FIRST_BYTES, _MOST_GROWTH = 1 << 15, 1 << 23
-_POINT = struct.Struct("<Iqqd")
+_pack_point = struct.Struct("<Iqqd").pack
 _HEAD = struct.Struct("<II")
 _SERIES_HEAD = struct.Struct("<IIQ")
-_CRC = struct.Struct("<I")
+_pack_crc = struct.Struct("<I").pack
 
 
 def point_frame(key: int, step: int, time_us: int, value: float) -> bytes:
     """Return the 32 bytes of one point."""
-    body = _POINT.pack(key, step, time_us, value)
-    return _CRC.pack(crc32(body)) + body
+    body = _pack_point(key, step, time_us, value)
+    return _pack_crc(crc32(body)) + body
 
 
 def patch_frame(patch: dict[str, Any]) -> bytes:
@@ -77,7 +79,7 @@ def series_frames(
 
 def _long_frame(mark: int, content: bytes, padding: bytes) -> bytes:
     head = (mark | len(content)).to_bytes(4, "little")
-    frame = _CRC.pack(crc32(content, crc32(head))) + head + content
+    frame = _pack_crc(crc32(content, crc32(head))) + head + content
     return frame + padding * (-len(frame) % SLOT)
 
 
@@ -163,6 +165,8 @@ class Segment:
         size = max(least, self.size + min(self.size, _MOST_GROWTH))
         size += -size % mmap.ALLOCATIONGRANULARITY
         if isinstance(self.buffer, bytearray):
+            if size > MEMORY_BYTES:
+                raise OSError(errno.ENOBUFS, "the buffer in memory is full")
             self.buffer.extend(bytes(size - len(self.buffer)))
         elif self._file is not None:
             _reserve(self._file, size)

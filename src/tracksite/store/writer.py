@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 SYNC_S = 1.0
 ROTATE_BYTES = 1 << 26  # a live log of 2 million points becomes a part
-MEMORY_BYTES = 1 << 28  # kept in memory at most while the disk refuses
 
 
 class RunWriter:
@@ -103,6 +102,7 @@ class RunWriter:
             self._closed = True
             if self._segment is not None:
                 self._sealed.append(self._segment)
+                self._segment = None
         _syncer.forget(self)
         self._save()
 
@@ -156,21 +156,24 @@ class RunWriter:
         return number
 
     def _append(self, frame: bytes, count: int = 1) -> None:
-        if self._closed:
-            message = f"run {self.run_id} has ended: start_run(run_id=...) resumes it"
-            raise StoreError(message)
-        if self._segment is None:
-            self._segment = self._open()
-        segment = self._segment
-        if segment.in_memory and segment.used + len(frame) > MEMORY_BYTES:
-            self._lost += count
-            _warn(f"the buffer for run {self.run_id} is full and its disk refuses: points are lost")
-            return
+        segment = self._segment or self._reopen()
         try:
             segment.append(frame)
         except OSError as error:
-            _warn(f"{segment.path} cannot grow ({error}): logging goes on in memory")
-            self._carry_over(frame)
+            if segment.in_memory:
+                self._lost += count
+                _warn(f"run {self.run_id} has lost points: its disk refuses and {error}")
+            else:
+                _warn(f"{segment.path} cannot grow ({error}): logging goes on in memory")
+                self._carry_over(frame)
+
+    def _reopen(self) -> Segment:
+        """Open the log that a forked child has not opened yet."""
+        if self._closed:
+            message = f"run {self.run_id} has ended: start_run(run_id=...) resumes it"
+            raise StoreError(message)
+        self._segment = self._open()
+        return self._segment
 
     def _carry_over(self, frame: bytes) -> None:
         """Go on in a segment of its own, which still knows the keys by their numbers."""
