@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -51,4 +53,4 @@ def test_changes_that_never_stop_still_build_in_time():
             settle = settle.built(now, now + 0.05)
         now += 0.05
 
-    assert max(later - earlier for earlier, later in zip(builds, builds[1:])) <= 0.5
+    assert max(later - earlier for earlier, later in pairwise(builds)) <= 0.5

@@ -56,9 +56,7 @@ class Feed:
         if paths == ():
             self._publish(replace(self._news, error=None))
         else:
-            self._publish(
-                replace(self._news, epoch=self._news.epoch + 1, paths=paths, error=None)
-            )
+            self._publish(replace(self._news, epoch=self._news.epoch + 1, paths=paths, error=None))
 
     def failed(self, error: str) -> None:
         """Tell that a build failed and the site is as it was."""

@@ -131,7 +131,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         if not is_loopback_host(self.headers.get("Host"), self.server.port):
-            refusal = "tracksite watch answers only as localhost or 127.0.0.1.\n".encode()
+            refusal = b"tracksite watch answers only as localhost or 127.0.0.1.\n"
             self._send(HTTPStatus.MISDIRECTED_REQUEST, "text/plain", refusal)
             return
         path = unquote(urlsplit(self.path).path, errors="replace")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import traceback
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tracksite import config, site
@@ -29,6 +30,21 @@ IDLE_POLL_S = 2.0  # for file systems that report no changes
 _POLL_SHARE = 10  # looking at the store takes at most a tenth of the time
 
 
+@dataclass(frozen=True)
+class Tell:
+    """Whom a watch tells how it goes; by default nobody.
+
+    Attributes:
+        started: gets the URL as soon as it answers.
+        built: gets the report of each build that changed something, and its seconds.
+        failed: gets why a build failed; the old site stays.
+    """
+
+    started: Callable[[str], object] = lambda _url: None
+    built: Callable[[BuildReport, float], object] = lambda _report, _seconds: None
+    failed: Callable[[str], object] = lambda _reason: None
+
+
 def watch(
     store_uri: str,
     site_folder: Path,
@@ -37,9 +53,7 @@ def watch(
     settings_file: Path | None = None,
     port: int | None = None,
     stop: threading.Event | None = None,
-    started: Callable[[str], None] | None = None,
-    built: Callable[[BuildReport, float], None] | None = None,
-    failed: Callable[[str], None] | None = None,
+    tell: Tell | None = None,
 ) -> None:
     """Serve the site of a store and keep it up to date; return when `stop` is set.
 
@@ -50,9 +64,7 @@ def watch(
         settings_file: the file that they come from; by default found as `config.find` does.
         port: the loopback port; by default the first free one from 8777 on.
         stop: ends the watch when it is set, within about two seconds.
-        started: told the URL as soon as it answers.
-        built: told the report of each build that changed something, and its seconds.
-        failed: told why a build failed; the old site stays.
+        tell: told how it goes.
 
     Raises:
         NotFoundError: there is no store.
@@ -63,9 +75,9 @@ def watch(
     threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True).start()
     wake = _Wake(store)
     try:
-        if started:
-            started(server.url)
-        builder = _Builder(store, site_folder, settings, feed, built, failed)
+        tell = tell or Tell()
+        tell.started(server.url)
+        builder = _Builder(store, site_folder, settings, feed, tell)
         _keep_up(store, settings_file, builder.build, wake, stop or threading.Event())
     finally:
         wake.stop()
@@ -128,34 +140,34 @@ class _Builder:
         site_folder: Path,
         settings: Callable[[Path], Settings],
         feed: Feed,
-        built: Callable[[BuildReport, float], None] | None,
-        failed: Callable[[str], None] | None,
+        tell: Tell,
     ) -> None:
-        self._store, self._site, self._settings, self._feed = store, site_folder, settings, feed
-        self._built, self._failed = built, failed
+        self._store, self._site, self._settings = store, site_folder, settings
+        self._feed, self._tell = feed, tell
         self._known = False  # whether the open pages can know what a build changed
 
     def build(self) -> None:
         """Build once; a failure is told, never raised."""
         began = time.monotonic()
         try:
-            report = site.build(
-                self._store.root, self._site, settings=self._settings(self._store.root)
-            )
+            settings = self._settings(self._store.root)
+            report = site.build(self._store.root, self._site, settings=settings)
         except Exception as error:  # noqa: BLE001 - whatever it is, the watch goes on
             self._tell_failure(error)
             return
         changed = (*report.written, *report.removed)
         self._feed.built(tuple(map(str, changed)) if self._known else None)
-        if self._built and (changed or not self._known):
-            self._built(report, time.monotonic() - began)
+        if changed or not self._known:
+            self._tell.built(report, time.monotonic() - began)
         self._known = True
 
     def _tell_failure(self, error: Exception) -> None:
-        known = isinstance(error, TracksiteError)
-        self._feed.failed(str(error) if known else f"{type(error).__name__}: {error}")
-        if self._failed:
-            self._failed(str(error) if known else "".join(traceback.format_exception(error)))
+        if isinstance(error, TracksiteError):
+            self._feed.failed(str(error))
+            self._tell.failed(str(error))
+        else:
+            self._feed.failed(f"{type(error).__name__}: {error}")
+            self._tell.failed("".join(traceback.format_exception(error)))
 
 
 class _Wake:
@@ -177,19 +189,23 @@ class _Wake:
             self._observer.join()
 
 
-def _observe(store: LocalStore, event: threading.Event) -> BaseObserver | None:
-    """Return an observer that sets `event`; None where the system gives no more watches."""
+def _observe(store: LocalStore, woken: threading.Event) -> BaseObserver | None:
+    """Return an observer that sets `woken`; None where the system gives no more watches."""
     from watchdog.events import (
         FileCreatedEvent,
         FileDeletedEvent,
         FileModifiedEvent,
         FileMovedEvent,
+        FileSystemEvent,
         FileSystemEventHandler,
     )
     from watchdog.observers import Observer
 
+    def _set(event: FileSystemEvent) -> None:  # noqa: ARG001 - what happened does not matter
+        woken.set()
+
     handler = FileSystemEventHandler()
-    handler.on_any_event = lambda _event: event.set()  # type: ignore[method-assign]
+    handler.on_any_event = _set  # type: ignore[method-assign]
     kinds = [FileCreatedEvent, FileDeletedEvent, FileModifiedEvent, FileMovedEvent]
     observer = Observer()
     try:

@@ -1,0 +1,95 @@
+"""models: the registered models and their versions."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tracksite.cli.options import json_option, snapshot_of, store_argument
+from tracksite.cli.output import print_json, print_table, say
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_COLUMNS = ("model", "version", "stage", "aliases", "run", "path", "created_at")
+
+
+@click.command()
+@store_argument
+@json_option
+def models(*, store: str, as_json: bool) -> None:
+    """List the registered models and their versions.
+
+    \b
+    Examples:
+      tracksite models
+      tracksite models runs --json | jq '.[] | {name, aliases}'
+    """  # noqa: D301 - \b keeps click from wrapping a block
+    found = registered(snapshot_frame(store))
+    if as_json:
+        print_json(found)
+        return
+    rows = [_row(model, version) for model in found for version in model["versions"] or [{}]]
+    if rows or not sys.stdout.isatty():
+        print_table(_COLUMNS, rows)
+    if not rows:
+        say("No model is registered. Register one with tracksite.register_model(run_id, name).")
+
+
+def snapshot_frame(store: str) -> pl.DataFrame:
+    """Return the folded state of a store."""
+    from tracksite.query.runs import fold
+
+    return fold(snapshot_of(store))
+
+
+def registered(folded: pl.DataFrame) -> list[dict[str, Any]]:
+    """Return the models, each with its aliases and versions, oldest version first."""
+    from tracksite.query import runs
+
+    versions = runs.model_versions(folded).to_dicts()
+    found = []
+    for model in runs.models(folded).to_dicts():
+        aliases = {item["key"]: item["text"] for item in model["aliases"] or ()}
+        own = [_version(row, aliases) for row in versions if row["name"] == model["name"]]
+        found.append(
+            {
+                "name": model["name"],
+                "description": model["description"],
+                "tags": _pairs(model["tags"]),
+                "aliases": aliases,
+                "versions": own,
+            }
+        )
+    return found
+
+
+def _version(row: dict[str, Any], aliases: dict[str, str]) -> dict[str, Any]:
+    return {
+        "version": row["version"],
+        "stage": row["stage"],
+        "aliases": [name for name, text in aliases.items() if text == str(row["version"])],
+        "description": row["description"],
+        "tags": _pairs(row["tags"]),
+        "source_run_id": row["source_run_id"],
+        "source_path": row["source_path"],
+        "created_at": row["first_at"],
+    }
+
+
+def _pairs(items: list[dict[str, Any]] | None) -> dict[str, Any]:
+    return {item["key"]: item["text"] for item in items or ()}
+
+
+def _row(model: dict[str, Any], version: dict[str, Any]) -> list[object]:
+    return [
+        model["name"],
+        version.get("version"),
+        version.get("stage"),
+        ", ".join(version.get("aliases", ())),
+        version.get("source_run_id"),
+        version.get("source_path"),
+        version.get("created_at"),
+    ]

@@ -1,0 +1,152 @@
+"""Tables, JSON and progress: data to stdout, talk to stderr."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+
+def say(message: str) -> None:
+    """Print one line for people."""
+    click.echo(message, err=True)
+
+
+def print_json(value: object) -> None:
+    """Print `value` as JSON: times in ISO 8601, NaN and ±inf as "NaN", "Infinity", "-Infinity"."""
+    click.echo(json.dumps(_plain(value), ensure_ascii=False, indent=2, allow_nan=False))
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever a frame holds
+    match value:
+        case float() if not math.isfinite(value):
+            return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
+        case datetime():
+            return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        case Path():
+            return str(value)
+        case dict():
+            return {str(key): _plain(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_plain(item) for item in value]
+        case _:
+            return value
+
+
+def print_table(
+    columns: Sequence[str], rows: Sequence[Sequence[object]], *, dim: Sequence[int] = ()
+) -> None:
+    """Print rows: as a table on a terminal, tab-separated with every digit elsewhere.
+
+    Args:
+        columns: the headers.
+        rows: a value for each column: text, number, time or None.
+        dim: the numbers of rows that matter less.
+    """
+    if not sys.stdout.isatty():
+        for row in (columns, *rows):
+            click.echo("\t".join(map(_exact, row)))
+        return
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    for number, name in enumerate(columns):
+        right = any(_is_number(row[number]) for row in rows)
+        table.add_column(Text(name), justify="right" if right else "left", overflow="fold")
+    for number, row in enumerate(rows):
+        cells = [Text(_short(name, value)) for name, value in zip(columns, row, strict=True)]
+        table.add_row(*cells, style="dim" if number in dim else None)
+    Console().print(table)
+
+
+def heading(text: str) -> None:
+    """Print a title over what follows, on a terminal only."""
+    if sys.stdout.isatty():
+        click.secho(text, bold=True)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _exact(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return str(_plain(value))
+    return str(value).replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n")
+
+
+def _short(column: str, value: object) -> str:
+    """Return a value as people read it; a control character must not reach the terminal."""
+    from tracksite.charts.numbers import duration, moment, number
+
+    if isinstance(value, datetime):
+        return moment(value)
+    if column.endswith("_s") and isinstance(value, int | float):
+        return duration(value)
+    if isinstance(value, float):
+        return number(value)
+    text = "" if value is None else str(value)
+    return "".join(char if char.isprintable() else "\ufffd" for char in text)
+
+
+@contextmanager
+def progress(text: str) -> Iterator[Callable[[int, int, str], None] | None]:
+    """Show a bar on a terminal while the context lasts.
+
+    Yields a function `(done, total, what)` that moves the bar; None where nobody would see it.
+    """
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    bar = Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task(text, total=None)
+
+        def move(done: int, total: int, what: str) -> None:
+            bar.update(task, completed=done, total=total, description=f"{text} {what[-40:]:40}")
+
+        yield move
+
+
+def record(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row of a wide frame with its `params.*`, `metrics.*` and `tags.*` as objects."""
+    nested: dict[str, Any] = {}
+    families: dict[str, dict[str, Any]] = {"params": {}, "metrics": {}, "tags": {}}
+    for column, value in row.items():
+        family, dot, key = column.partition(".")
+        if dot and family in families:
+            if value is not None:
+                families[family][key] = value
+        else:
+            nested[column] = value
+    return {**nested, **families}
