@@ -101,7 +101,8 @@ def _gap_ends(values: NDArray[np.float64], most: int) -> NDArray[np.int64]:
     ends = np.unique(np.concatenate([change, change + 1]))
     ends = ends[kind[ends] > 0]
     chosen = np.linspace(0, len(ends) - 1, min(most, len(ends))).astype(np.int64)
-    return ends[chosen].astype(np.int64)
+    thinned: NDArray[np.int64] = ends[chosen]
+    return thinned
 
 
 def _largest_triangles(
