@@ -61,4 +61,4 @@ def _with_experiment_id(board: pl.DataFrame) -> pl.DataFrame:
     names = board["experiment"].unique()
     ids = [experiment_id(name) for name in names]
     identity = pl.col("experiment").replace_strict(names, ids, return_dtype=pl.String)
-    return board.with_columns(identity.alias("experiment_id")).select(_FIRST, pl.exclude(_FIRST))
+    return board.with_columns(identity.alias("experiment_id")).select(*_FIRST, pl.exclude(_FIRST))
