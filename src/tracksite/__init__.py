@@ -1,0 +1,64 @@
+"""Track machine-learning runs in plain files and publish them as a static site.
+
+    import tracksite
+
+    tracksite.set_experiment("digits")
+    with tracksite.start_run(run_name="baseline"):
+        tracksite.log_params({"lr": 0.01, "layers": 3})
+        for step in range(100):
+            tracksite.log_metric("loss", 1 / (step + 1), step=step)
+
+The names are those of MLflow's fluent API. `import tracksite` itself loads next to nothing: a
+public name loads the module that holds it when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from tracksite.errors import (
+    ArgumentError,
+    DamageError,
+    NotFoundError,
+    StateError,
+    StoreError,
+    TracksiteError,
+)
+from tracksite.version import __version__
+
+if TYPE_CHECKING:
+    from tracksite import sklearn as sklearn
+    from tracksite import tracking as tracking
+    from tracksite.tracking.fluent import *  # noqa: F403 - its __all__ is the list of names
+    from tracksite.tracking.models import *  # noqa: F403
+    from tracksite.tracking.registry import *  # noqa: F403
+    from tracksite.tracking.retrieve import *  # noqa: F403
+    from tracksite.tracking.search import *  # noqa: F403
+
+# Where the public names are: the `__all__` of these modules, searched in this order.
+_HOMES = (
+    "tracksite.tracking.fluent",
+    "tracksite.tracking.search",
+    "tracksite.tracking.models",
+    "tracksite.tracking.registry",
+    "tracksite.tracking.retrieve",
+)
+_SUBMODULES = ("sklearn", "tracking")
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name when it is first used (PEP 562)."""
+    if name in _SUBMODULES:
+        return import_module(f"tracksite.{name}")
+    if not name.startswith("_"):
+        for home in map(import_module, _HOMES):
+            if name in home.__all__:
+                return globals().setdefault(name, getattr(home, name))
+    raise AttributeError(f"module 'tracksite' has no attribute {name!r}", name=name, obj=None)
+
+
+def __dir__() -> list[str]:
+    """Return every public name."""
+    homes = map(import_module, _HOMES)
+    return sorted({"__version__", *_SUBMODULES, *(name for home in homes for name in home.__all__)})

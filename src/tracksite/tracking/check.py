@@ -1,0 +1,190 @@
+"""What may be logged: each function returns the accepted value or raises ArgumentError.
+
+Lengths are MLflow's limits, so that every run can also be kept by MLflow.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+import re
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from tracksite.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MAX_KEY = 250
+MAX_PARAM = 6000
+MAX_TAG = 8000
+MAX_NAME = 500
+MAX_NOTES = 100_000
+MAX_PATH = 1000
+MAX_PATH_PART_BYTES = 240  # most file systems end at 255, and a temporary name adds a little
+INT64 = 2**63
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MILLISECOND_LIMIT = INT64 // 1000
+
+# Control characters, line and paragraph separators: a key is one line.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def shorten(value: object, length: int = 60) -> str:
+    """Return the `repr` of a value for a message, cut to about `length` characters."""
+    text = repr(value)
+    return text if len(text) <= length else f"{text[:length]}…"
+
+
+def _one_line(what: str, value: object, limit: int) -> str:
+    if not isinstance(value, str):
+        raise ArgumentError(f"{what} {shorten(value)} is {_kind(value)}: pass a str.")
+    if not value or value.isspace():
+        raise ArgumentError(f"{what} {value!r} is empty: give it a name.")
+    if len(value) > limit:
+        raise ArgumentError(
+            f"{what} {shorten(value)} has {len(value)} characters: at most {limit} are kept."
+        )
+    if _CONTROL.search(value):
+        raise ArgumentError(
+            f"{what} {shorten(value)} holds a control character or a line break: remove it."
+        )
+    return _encodable(what, value)
+
+
+def _encodable(what: str, text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ArgumentError(
+            f"{what} {shorten(text)} holds half a surrogate pair at position {error.start}, "
+            "which UTF-8 cannot store: decode the text properly first."
+        ) from None
+    return text
+
+
+def _kind(value: object) -> str:
+    return f"of type {type(value).__name__}"
+
+
+def key(what: str, value: object) -> str:
+    """Return a metric, param or tag key: one line of 1 to 250 characters."""
+    return _one_line(f"{what} key", value, MAX_KEY)
+
+
+def name(what: str, value: object) -> str:
+    """Return the name of a run, experiment or model: one line of 1 to 500 characters."""
+    return _one_line(f"{what} name", value, MAX_NAME)
+
+
+def text(what: str, key: str, value: object, limit: int) -> str:
+    """Return `str(value)` of a param or tag with at most `limit` characters."""
+    written = str(value)
+    if len(written) > limit:
+        raise ArgumentError(
+            f"{what} {key!r} has a value of {len(written)} characters ({shorten(written, 30)}): "
+            f"at most {limit} are kept, log longer texts with log_text()."
+        )
+    return _encodable(f"the value of {what} {key!r}:", written)
+
+
+def mended(text: str) -> str:
+    """Return text that UTF-8 can store: half surrogate pairs become escapes."""
+    return text.encode(errors="backslashreplace").decode()
+
+
+def params(values: object) -> dict[str, str]:
+    """Return params as texts; None becomes 'None', as in MLflow."""
+    return {
+        key("param", name): text("param", name, value, MAX_PARAM)
+        for name, value in mapping("params", values).items()
+    }
+
+
+def tags(values: object) -> dict[str, str]:
+    """Return tags as texts."""
+    return {
+        key("tag", name): text("tag", name, value, MAX_TAG)
+        for name, value in mapping("tags", values).items()
+    }
+
+
+def mapping(what: str, values: object) -> Mapping[Any, Any]:
+    """Return a dict-like argument, or say that it is none."""
+    if not hasattr(values, "items"):
+        raise ArgumentError(f"{what} {shorten(values)} is {_kind(values)}: pass a dict.")
+    return values  # type: ignore[return-value]
+
+
+def number(key: str, value: Any) -> float:
+    """Return a metric's value as a float.
+
+    Whatever `float()` takes is accepted, as in MLflow: bools, NumPy scalars, 0-dimensional
+    tensors, numeric strings; also arrays and tensors that hold exactly one element.
+    """
+    try:
+        if getattr(value, "ndim", 0):
+            value = value.item()  # raises unless there is exactly one element
+        return float(value)
+    except (TypeError, ValueError, OverflowError, RuntimeError):
+        raise ArgumentError(
+            f"metric {key!r} has the value {shorten(value)} {_kind(value)}: pass one real number."
+        ) from None
+
+
+def step(key: str, value: Any) -> int:
+    """Return a step as a 64-bit int; whole floats are accepted, as in MLflow, others are not."""
+    try:
+        accepted = int(value) if _whole(value) else operator.index(value)
+    except (TypeError, ValueError):
+        raise ArgumentError(
+            f"metric {key!r} has the step {shorten(value)} {_kind(value)}: pass a whole number."
+        ) from None
+    if not -INT64 <= accepted < INT64:
+        raise ArgumentError(f"metric {key!r} has the step {accepted}: it must fit into 64 bits.")
+    return accepted
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, float) and value.is_integer()
+
+
+def timestamp_us(value: Any) -> int:
+    """Return microseconds since 1970 from a datetime or from MLflow's milliseconds.
+
+    A datetime without a time zone is local time, as everywhere in `datetime`.
+    """
+    if isinstance(value, datetime):
+        return (value.astimezone(UTC) - EPOCH) // timedelta(microseconds=1)
+    try:
+        if isinstance(value, float) and math.isfinite(value):
+            return round(value * 1000)
+        millis = operator.index(value)
+    except TypeError:
+        raise ArgumentError(
+            f"timestamp {shorten(value)} is {_kind(value)}: "
+            "pass a datetime, or milliseconds since 1970 as an int."
+        ) from None
+    if abs(millis) >= MILLISECOND_LIMIT:
+        raise ArgumentError(
+            f"timestamp {millis} is out of range: pass milliseconds since 1970, not nanoseconds."
+        )
+    return millis * 1000
+
+
+def artifact_path(value: object) -> str:
+    """Return a relative path with forward slashes that stays inside its folder."""
+    path = _one_line("artifact path", value, MAX_PATH)
+    parts = path.split("/")
+    if "\\" in path or ":" in parts[0] or any(part in {"", ".", ".."} for part in parts):
+        raise ArgumentError(
+            f"artifact path {path!r} is not a plain relative path: "
+            "use forward slashes, and neither '..', '.', a drive nor a slash at either end."
+        )
+    if any(len(part.encode()) > MAX_PATH_PART_BYTES for part in parts):
+        raise ArgumentError(
+            f"artifact path {shorten(path)} has a part of more than {MAX_PATH_PART_BYTES} bytes: "
+            "shorten it."
+        )
+    return path

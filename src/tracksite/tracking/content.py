@@ -1,0 +1,277 @@
+"""The verbs of a run that log files: each turns its argument into bytes and puts them in place."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from abc import ABC, abstractmethod
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from tracksite.errors import ArgumentError
+from tracksite.tracking import artifacts, check
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+
+class ContentVerbs(ABC):
+    """What `ActiveRun` can do with files."""
+
+    def __init__(self, run_id: str, artifact_dir: Path) -> None:
+        """Take the run's id and the folder of its artifacts."""
+        self.run_id = run_id
+        self.artifact_dir = artifact_dir
+        self._unsaved: list[str] = []
+
+    @abstractmethod
+    def _patch(self, **fields: Any) -> None:
+        """Write a patch of the run."""
+
+    def log_artifact(
+        self, local_path: str | os.PathLike[str], artifact_path: str | None = None
+    ) -> None:
+        """Copy a file, or a folder with all that is in it, into the run.
+
+        Args:
+            local_path: the file or folder.
+            artifact_path: the folder among the run's artifacts to put it in; None: the top.
+
+        Raises:
+            NotFoundError: there is nothing at `local_path`.
+            ArgumentError: `artifact_path` is not a plain relative path.
+        """
+        source = artifacts.local_path(local_path)
+        name = source.resolve().name
+        target = name if artifact_path is None else f"{artifact_path}/{name}"
+        if source.is_dir():
+            self.log_artifacts(source, target)
+        else:
+            self._put(target, lambda path: artifacts.put_file(self.artifact_dir, path, source))
+
+    def log_artifacts(
+        self, local_dir: str | os.PathLike[str], artifact_path: str | None = None
+    ) -> None:
+        """Copy all that is in a folder into the run; links that lead out of it are left out.
+
+        Args:
+            local_dir: the folder.
+            artifact_path: the folder among the run's artifacts to put its content in.
+
+        Raises:
+            NotFoundError: there is no such folder.
+            ArgumentError: it is a file, or `artifact_path` is not a plain relative path.
+        """
+        folder = artifacts.local_path(local_dir)
+        if not folder.is_dir():
+            raise ArgumentError(f"{str(folder)!r} is a file: pass a folder, or use log_artifact().")
+        files, left_out = artifacts.files_below(folder)
+        for name in left_out:
+            _warn(f"{folder / name} was not logged: it is a link that leads elsewhere")
+        prefix = "" if artifact_path is None else f"{check.artifact_path(artifact_path)}/"
+        rows = [
+            row
+            for relative, file in files
+            if (row := self._place(prefix + relative, _copier(self.artifact_dir, file)))
+        ]
+        if rows:
+            self._patch(artifacts=rows)
+
+    def log_text(self, text: str, artifact_file: str) -> None:
+        """Write a text into the run as UTF-8.
+
+        Args:
+            text: any str.
+            artifact_file: path among the run's artifacts, such as "notes/summary.md".
+        """
+        if not isinstance(text, str):
+            raise ArgumentError(
+                f"log_text() got {check.shorten(text)} of type {type(text).__name__}: pass a str."
+            )
+        self._put_bytes(artifact_file, text.encode(errors="backslashreplace"))
+
+    def log_dict(self, dictionary: Mapping[str, Any] | list[Any], artifact_file: str) -> None:
+        """Write a dict or list into the run, as JSON, or as YAML where the name ends so.
+
+        Args:
+            dictionary: what to write; NumPy values in it become lists and numbers.
+            artifact_file: path among the run's artifacts, such as "settings.json".
+
+        Raises:
+            ArgumentError: it holds something that JSON has no form for; or the name ends in
+                .yaml or .yml and PyYAML is not installed.
+        """
+        from tracksite.tracking.documents import document_bytes
+
+        self._put_bytes(artifact_file, document_bytes(dictionary, _suffix(artifact_file)))
+
+    def log_table(self, data: Any, artifact_file: str) -> None:
+        """Write a table into the run; logged again, its rows are added to those there.
+
+        Args:
+            data: a Polars or pandas DataFrame, an Arrow table, or a dict of columns.
+            artifact_file: path among the run's artifacts, ending in .json, .csv or .parquet.
+
+        Raises:
+            ArgumentError: no such ending, or no table.
+        """
+        from tracksite.tracking.tables import table_bytes
+
+        path = check.artifact_path(artifact_file)
+        existing = self.artifact_dir / path
+        before = existing if existing.is_file() else None
+        self._put_bytes(path, table_bytes(data, _suffix(path), before))
+
+    def log_figure(
+        self, figure: Any, artifact_file: str, *, save_kwargs: Mapping[str, Any] | None = None
+    ) -> None:
+        """Write a figure into the run, in the format that the name's ending says.
+
+        Args:
+            figure: of matplotlib (.png, .svg, .pdf, …), plotly (.html, .json, and with kaleido
+                .png, .svg, .pdf) or Altair (.json, .html, and with vl-convert .png, .svg).
+            artifact_file: path among the run's artifacts, such as "loss.png".
+            save_kwargs: passed on to the library's own function that writes the figure.
+
+        Raises:
+            ArgumentError: a figure of another library, or an ending that it does not write.
+        """
+        from tracksite.tracking.figures import figure_bytes
+
+        content = figure_bytes(figure, _suffix(artifact_file), save_kwargs or {})
+        self._put_bytes(artifact_file, content)
+
+    def log_image(
+        self,
+        image: Any,
+        artifact_file: str | None = None,
+        *,
+        key: str | None = None,
+        step: int | None = None,
+        timestamp: int | datetime | None = None,
+    ) -> None:
+        """Write an image into the run.
+
+        Args:
+            image: a Pillow image, or an array of shape (height, width), (height, width, 1),
+                (height, width, 3) or (height, width, 4): uint8, integers in 0..255, bools, or
+                floats in 0..1.
+            artifact_file: path among the run's artifacts; its ending is the format.
+            key: instead of `artifact_file`: name of a series of images, one per step. They are
+                kept as `images/<key>/<step>.png`.
+            step: of the image in the series; 0 when None.
+            timestamp: accepted as MLflow does; the file's own time is what is kept.
+
+        Raises:
+            ArgumentError: neither or both of `artifact_file` and `key`, or no image.
+        """
+        from tracksite.tracking.images import image_bytes
+
+        if (artifact_file is None) == (key is None):
+            raise ArgumentError("log_image() needs either artifact_file= or key=, and not both.")
+        if timestamp is not None:
+            check.timestamp_us(timestamp)
+        number = check.step(str(key), step or 0)
+        path = artifact_file or f"images/{check.key('image', key)}/{number}.png"
+        self._put_bytes(path, image_bytes(image, _suffix(path)))
+
+    def log_input(
+        self,
+        dataset: Any,
+        context: str | None = None,
+        *,
+        name: str | None = None,
+        source: str | None = None,
+    ) -> None:
+        """Note a data set that the run reads: its name, source, digest, schema and rows.
+
+        Args:
+            dataset: a Polars or pandas DataFrame, an Arrow table, a NumPy array, a dict of
+                columns, or the path of a file or folder. Same content, same digest. The data
+                itself is not copied.
+            context: what it is used for, such as "training".
+            name: default: the file's name, else the context, else "dataset".
+            source: where it comes from, such as a URL; default: the file's path.
+
+        Raises:
+            ArgumentError: of no kind that has a digest.
+            NotFoundError: the file does not exist.
+        """
+        from tracksite.tracking.datasets import describe
+
+        row = describe(dataset, context=context, name=name, source=source)
+        self._patch(inputs=[row])
+
+    def log_model(
+        self,
+        model: Any,
+        name: str = "model",
+        *,
+        flavor: str | None = None,
+        registered_model_name: str | None = None,
+        input_example: Any = None,
+        signature: Mapping[str, Any] | None = None,
+        artifact_path: str | None = None,
+    ) -> Any:
+        """Write a model into the run, and register it where a name is given.
+
+        Args:
+            model: any object; scikit-learn's are written by skops, others by cloudpickle.
+            name: folder among the run's artifacts.
+            flavor: "skops", "joblib" or "cloudpickle" instead of that choice.
+            registered_model_name: make it a new version of this registered model.
+            input_example: rows as the model takes them; their schema becomes the signature.
+            signature: instead: {"inputs": {column: type}, "outputs": …}, kept as given.
+            artifact_path: the older name of `name`.
+
+        Returns:
+            ModelInfo, whose `model_uri` is what `load_model` takes.
+
+        Raises:
+            ArgumentError: no such flavour, or the flavour cannot write this object.
+        """
+        from tracksite.tracking import models
+
+        folder = check.artifact_path(name if artifact_path is None else artifact_path)
+        with models.written(model, flavor, input_example, signature) as (local, row):
+            before = len(self._unsaved)
+            self.log_artifacts(local, folder)
+            if len(self._unsaved) == before:
+                self._patch(outputs=[{**row, "path": folder}])
+        return models.logged(self.run_id, folder, row["flavor"], registered_model_name)
+
+    def _put_bytes(self, artifact_file: str, content: bytes) -> None:
+        self._put(artifact_file, lambda path: artifacts.put(self.artifact_dir, path, [content]))
+
+    def _put(self, artifact_file: str, write: Callable[[str], dict[str, Any]]) -> None:
+        row = self._place(artifact_file, write)
+        if row:
+            self._patch(artifacts=[row])
+
+    def _place(
+        self, artifact_file: str, write: Callable[[str], dict[str, Any]]
+    ) -> dict[str, Any] | None:
+        """Write one file; a disk that refuses costs this file and a warning, never the run."""
+        path = check.artifact_path(artifact_file)
+        try:
+            return write(path)
+        except OSError as error:
+            self._unsaved.append(path)
+            _warn(f"artifact {path!r} of run {self.run_id} was not saved ({error})")
+            return None
+
+
+def _copier(folder: Path, source: Path) -> Callable[[str], dict[str, Any]]:
+    return lambda path: artifacts.put_file(folder, path, source)
+
+
+def _suffix(artifact_file: str) -> str:
+    """Return the lower-case ending of a checked path, without its dot."""
+    return PurePosixPath(check.artifact_path(artifact_file)).suffix[1:].lower()
+
+
+def _warn(message: str) -> None:
+    warnings.warn(f"tracksite: {message}", RuntimeWarning, stacklevel=4)

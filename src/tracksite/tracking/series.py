@@ -1,0 +1,81 @@
+"""A whole series of one metric as three equally long columns."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from tracksite.errors import ArgumentError
+from tracksite.tracking import check
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+def columns(
+    key: str,
+    values: Sequence[float],
+    steps: Sequence[int] | None,
+    timestamps: Sequence[int | datetime] | None,
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return values, steps and timestamps in microseconds.
+
+    Raises:
+        ArgumentError: not one-dimensional, lengths that differ, steps that are not whole.
+    """
+    import numpy as np
+
+    numbers = _column(key, "values", values)
+    if numbers.dtype.kind not in "fiub":
+        raise ArgumentError(
+            f"the series {key!r} has values of type {numbers.dtype}: pass real numbers."
+        )
+    count = len(numbers)
+    at = np.arange(count, dtype=np.int64) if steps is None else _steps(key, steps, count)
+    if timestamps is None:
+        times = np.full(count, time.time_ns() // 1000, dtype=np.int64)
+    else:
+        times = np.array([check.timestamp_us(one) for one in timestamps], dtype=np.int64)
+        _same_length(key, "timestamps", times, count)
+    return numbers.astype(np.float64), at, times
+
+
+def _column(key: str, what: str, values: Any) -> NDArray[Any]:
+    import numpy as np
+
+    try:
+        column = np.asarray(values)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ArgumentError(
+            f"the {what} of series {key!r} make no array ({error}): pass a flat list or array."
+        ) from None
+    if column.ndim != 1:
+        raise ArgumentError(
+            f"the {what} of series {key!r} have the shape {column.shape}: pass one dimension."
+        )
+    return column if len(column) else column.astype(np.int64)
+
+
+def _steps(key: str, steps: Sequence[int], count: int) -> NDArray[np.int64]:
+    import numpy as np
+
+    column = _column(key, "steps", steps)
+    _same_length(key, "steps", column, count)
+    if column.dtype.kind not in "iu":
+        return np.array([check.step(key, one) for one in column.tolist()], dtype=np.int64)
+    if column.dtype == np.uint64 and count and int(column.max()) >= check.INT64:
+        raise ArgumentError(
+            f"the series {key!r} has a step of {column.max()}: it must fit 64 bits."
+        )
+    return column.astype(np.int64)
+
+
+def _same_length(key: str, what: str, column: NDArray[Any], count: int) -> None:
+    if len(column) != count:
+        raise ArgumentError(
+            f"the series {key!r} has {count} values but {len(column)} {what}: pass as many of both."
+        )

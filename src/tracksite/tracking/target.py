@@ -1,0 +1,99 @@
+"""Where this process logs to and reads from: the store, and the active experiment."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tracksite.errors import ArgumentError
+from tracksite.store.ids import experiment_id
+from tracksite.store.local import open_store, path_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tracksite.store.local import LocalStore
+
+STORE_VARIABLE = "TRACKSITE_STORE"
+EXPERIMENT_VARIABLE = "TRACKSITE_EXPERIMENT"
+DEFAULT_STORE = "./runs"
+DEFAULT_EXPERIMENT = "Default"
+
+
+@dataclass
+class _Chosen:
+    uri: str | None = None  # as given
+    place: Path | None = None  # the same, made absolute when it was given
+    experiment: str | None = None
+
+
+_chosen = _Chosen()
+
+
+def set_tracking_uri(uri: str | os.PathLike[str] | None) -> None:
+    """Choose the store of the runs that start from now on, and of all queries.
+
+    Args:
+        uri: a folder, relative to the present working folder or absolute, or a `file:` URI;
+            it is created when the first run starts. None: back to the default, which is the
+            environment variable TRACKSITE_STORE or else `./runs`.
+
+    Raises:
+        ArgumentError: it names no folder.
+        StoreError: another scheme than `file:`.
+    """
+    if uri is None:
+        _chosen.uri = _chosen.place = None
+        return
+    text = os.fspath(uri)
+    if not text.strip():
+        raise ArgumentError(f"tracking URI {uri!r} names no folder: pass one, such as './runs'.")
+    _chosen.uri, _chosen.place = text, path_of(text)
+
+
+def get_tracking_uri() -> str:
+    """Return the store in use, as it was given to `set_tracking_uri` or by TRACKSITE_STORE."""
+    return _chosen.uri or os.environ.get(STORE_VARIABLE) or DEFAULT_STORE
+
+
+def is_tracking_uri_set() -> bool:
+    """Return whether the store was chosen, by `set_tracking_uri` or by TRACKSITE_STORE."""
+    return bool(_chosen.uri or os.environ.get(STORE_VARIABLE))
+
+
+def store(*, create: bool = False) -> LocalStore:
+    """Open the store in use.
+
+    Raises:
+        NotFoundError: there is none yet, and `create` is false.
+        StoreError: it cannot be read or created, or is of a newer format.
+    """
+    return open_store(_chosen.place or get_tracking_uri(), create=create)
+
+
+def set_active_experiment(name: str | None) -> None:
+    """Choose the experiment of the runs that start from now on; None: the default again."""
+    _chosen.experiment = name
+
+
+def active_experiment() -> str:
+    """Return the active experiment's name: chosen, or TRACKSITE_EXPERIMENT, or "Default"."""
+    return _chosen.experiment or os.environ.get(EXPERIMENT_VARIABLE) or DEFAULT_EXPERIMENT
+
+
+def declare_experiment(
+    name: str, *, description: str | None = None, tags: dict[str, str] | None = None
+) -> str:
+    """Write that an experiment exists, with what is known of it; return its id."""
+    identity = experiment_id(name)
+    target = store(create=True)
+    # One tiny part per process would be too much for a store of many short runs.
+    known = any(target.root.glob(f"log/{identity}.*.runs.parquet"))
+    if not known or description is not None or tags:
+        target.write_patch(
+            identity,
+            "experiment",
+            {"name": name, "description": description, "tags": tags or {}},
+        )
+    return identity
