@@ -110,7 +110,7 @@ def _chosen(rows: pl.DataFrame, found: pl.DataFrame, columns: str | None) -> pl.
             raise ArgumentError(
                 f"No run here has the column {missing[0]!r}; see `tracksite ls --json`."
             )
-        return rows.select(dict.fromkeys(place for place in places if place is not None))
+        return rows.select(list(dict.fromkeys(place for place in places if place is not None)))
     return rows
 
 

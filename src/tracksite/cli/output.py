@@ -8,12 +8,12 @@ import sys
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 
 def say(message: str) -> None:
@@ -63,10 +63,10 @@ def print_table(
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
     for number, name in enumerate(columns):
-        right = any(_is_number(row[number]) for row in rows)
+        right = all(row[number] is None or _is_number(row[number]) for row in rows)
         table.add_column(Text(name), justify="right" if right else "left", overflow="fold")
     for number, row in enumerate(rows):
-        cells = [Text(_short(name, value)) for name, value in zip(columns, row, strict=True)]
+        cells = [Text(short(name, value)) for name, value in zip(columns, row, strict=True)]
         table.add_row(*cells, style="dim" if number in dim else None)
     Console().print(table)
 
@@ -89,7 +89,7 @@ def _exact(value: object) -> str:
     return str(value).replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n")
 
 
-def _short(column: str, value: object) -> str:
+def short(column: str, value: object) -> str:
     """Return a value as people read it; a control character must not reach the terminal."""
     from tracksite.charts.numbers import duration, moment, number
 
@@ -103,11 +103,18 @@ def _short(column: str, value: object) -> str:
     return "".join(char if char.isprintable() else "\ufffd" for char in text)
 
 
+class Progress(Protocol):
+    """Moves a progress bar."""
+
+    def __call__(self, done: int, total: int, what: str = "") -> None:
+        """Show that `done` of `total` are done, and what is next."""
+
+
 @contextmanager
-def progress(text: str) -> Iterator[Callable[[int, int, str], None] | None]:
+def progress(text: str) -> Iterator[Progress | None]:
     """Show a bar on a terminal while the context lasts.
 
-    Yields a function `(done, total, what)` that moves the bar; None where nobody would see it.
+    Yields what moves the bar; None where nobody would see it.
     """
     if not sys.stderr.isatty():
         yield None
@@ -132,7 +139,7 @@ def progress(text: str) -> Iterator[Callable[[int, int, str], None] | None]:
     with bar:
         task = bar.add_task(text, total=None)
 
-        def move(done: int, total: int, what: str) -> None:
+        def move(done: int, total: int, what: str = "") -> None:
             bar.update(task, completed=done, total=total, description=f"{text} {what[-40:]:40}")
 
         yield move

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tracksite.cli.options import complete_run, json_option, runs_of, snapshot_of, store_option
-from tracksite.cli.output import heading, print_json, print_table, say
+from tracksite.cli.output import heading, print_json, print_table, say, short
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     import polars as pl
 
     from tracksite.query.compare import Difference
+
+
+_SUMMARY = ["last", "last_step", "min", "min_step", "max", "max_step", "count"]
 
 
 @click.command()
@@ -44,9 +47,11 @@ def show(*, run: str, store: str, as_json: bool) -> None:
         return
     families = {name: items for name, items in value.items() if isinstance(items, dict | list)}
     scalars = [
-        [name, item] for name, item in value.items() if name not in families and item is not None
+        [name, _shown(name, item)]
+        for name, item in value.items()
+        if name not in families and item not in (None, False)
     ]
-    _section("run", ["field", "value"], [[name, _line_count(item)] for name, item in scalars])
+    _section("run", ["field", "value"], scalars)
     for name, items in families.items():
         _section(name, *_cells(items))
 
@@ -87,8 +92,9 @@ def _cells(items: dict[str, Any] | list[dict[str, Any]]) -> tuple[list[str], lis
     if isinstance(items, list):
         return list(items[0]) if items else [], [list(item.values()) for item in items]
     if any(isinstance(item, dict) for item in items.values()):
-        first = next(iter(items.values()))
-        return ["key", *first], [[key, *item.values()] for key, item in items.items()]
+        columns = _SUMMARY if sys.stdout.isatty() else list(next(iter(items.values())))
+        rows = [[key, *(item[name] for name in columns)] for key, item in items.items()]
+        return ["key", *columns], rows
     return ["key", "value"], [[key, value] for key, value in items.items()]
 
 
@@ -103,10 +109,12 @@ def _section(name: str, columns: Sequence[str], rows: Sequence[Sequence[object]]
         print_table(["section", *columns], [[name, *row] for row in rows])
 
 
-def _line_count(value: object) -> object:
-    """Return a long text as its number of lines, on a terminal."""
-    lines = str(value).count("\n") if isinstance(value, str) else 0
-    return f"({lines} lines: --json shows them)" if lines > 1 and sys.stdout.isatty() else value
+def _shown(name: str, value: object) -> object:
+    """Return a value for a column of mixed ones: on a terminal as people read it."""
+    if not sys.stdout.isatty():
+        return value
+    lines = value.count("\n") if isinstance(value, str) else 0
+    return f"({lines} lines: --json shows them)" if lines > 1 else short(name, value)
 
 
 @click.command()
@@ -147,7 +155,7 @@ def diff(
     print_table(
         ["section", "key", left, right],
         [
-            [item.section, item.key, _line_count(item.left), _line_count(item.right)]
+            [item.section, item.key, _shown(item.key, item.left), _shown(item.key, item.right)]
             for item in shown
         ],
         dim=[number for number, item in enumerate(shown) if item.same],
