@@ -166,7 +166,7 @@ def test_diff_in_a_pipe(tracksite, store):
 
 
 def test_models_lists_versions_with_stage_and_aliases(tracksite, store):
-    """Models are listed: each version has each version with its stage, aliases and run, as a line and as JSON."""
+    """Models are listed: each version with its stage, aliases and run, as a line and as JSON."""
     header, line = rows(tracksite("models", store).stdout)
     found = json.loads(tracksite("models", "--json").stdout)
 
