@@ -10,11 +10,15 @@
   const { el, number } = tracksite;
   const { interval } = tracksiteBoard;
 
+  const isNumber = (column) => column.numeric && column.type !== "time";
+
   const start = (section) => {
     const find = (name) => section.querySelector(`[data-board="${name}"]`);
     const { board } = tracksiteBoard;
     const [scroll, table] = [find("scroll"), section.querySelector("table")];
     const [head, body] = [table.tHead, table.tBodies[0]];
+    find("tools").hidden = false;
+    if (find("rest")) find("rest").hidden = true;
     const runHref = (id) => `${section.dataset.runs}${id}/index.html`;
     let drawn = new Map();
     let rowHeight = 34;
@@ -39,7 +43,7 @@
       const button = el("button", { type: "button", title: "Sort; with Shift: sort further by this" }, kind, el("span", {}, column.label, arrow));
       button.dataset.key = `sort ${column.id}`;
       button.addEventListener("click", (event) => sortBy(column.id, event.shiftKey));
-      const cell = el("th", { scope: "col", class: column.numeric ? "num" : null }, button);
+      const cell = el("th", { scope: "col", class: isNumber(column) ? "num" : null }, button);
       cell.style.minWidth = `${width(column)}ch`;
       if (place === 0) cell.setAttribute("aria-sort", down ? "descending" : "ascending");
       return cell;
@@ -68,7 +72,7 @@
       const text = shownText(column, item);
       const row = item.rows ? item.rows[0] : item.row;
       if (column.id === "name") return nameCell(item, text);
-      const made = el("td", { class: column.numeric ? "num" : null });
+      const made = el("td", { class: isNumber(column) ? "num" : null });
       if (column.id === "status" && text !== "–" && !text.endsWith(" values")) {
         made.append(el("span", { class: `status status-${text}` }, text));
       } else made.append(text);
@@ -127,7 +131,7 @@
       drawn = next;
       const focused = document.activeElement?.dataset?.key;
       body.replaceChildren(...spacer(first), ...drawn.values(), ...spacer(items.length - last));
-      if (!items.length) body.append(el("tr", {}, el("td", { colspan: shown().length + 1, class: "empty" }, "No run passes the filter.")));
+      if (!items.length) body.append(el("tr", { class: "empty-row" }, el("td", { colspan: shown().length + 1 }, "No run passes the filter.")));
       refocus(focused);
     }
 
@@ -189,7 +193,7 @@
 
     function columnMenu() {
       const groups = KINDS.map(([kind, title]) => {
-        const columns = [...board.columns.values()].filter((column) => column.kind === kind);
+        const columns = [...board.columns.values()].filter((column) => column.kind === kind && !column.empty && column.id !== "experiment");
         const boxes = columns.map((column) => el("label", {}, el("input", { type: "checkbox", value: column.id }), ` ${column.label}`));
         return columns.length ? el("fieldset", {}, el("legend", {}, title), ...boxes) : null;
       });
