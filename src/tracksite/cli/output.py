@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -148,6 +148,22 @@ def progress(text: str) -> Iterator[Progress | None]:
             bar.update(task, completed=done, total=total, description=f"{text} {what[-40:]:40}")
 
         yield move
+
+
+@contextmanager
+def status() -> Iterator[Callable[[str], None] | None]:
+    """Keep one line at the bottom of a terminal while the context lasts.
+
+    Yields what changes its text; None where there is no terminal.
+    """
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    with Console(stderr=True).status("") as line:
+        yield lambda text: line.update(Text(text))
 
 
 def record(row: Mapping[str, Any]) -> dict[str, Any]:
