@@ -33,6 +33,7 @@ ACTIVE = frozenset(
     " map".split()
 )
 _PLAIN_SEGMENT = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._+=@,()-]*[A-Za-z0-9_+=@,()-])?")
+_RUN_PAGE = re.compile(r"runs/([0-9a-f]{32})/index\.html")
 _RESERVED = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$)", re.IGNORECASE)
 _LONGEST_SEGMENT, _LONGEST_PATH = 100, 180
 
@@ -72,6 +73,12 @@ def run_page(run_id: str) -> str:
 def run_json(run_id: str) -> str:
     """Return the path of the machine-readable twin of a run's page."""
     return f"runs/{run_id}/run.json"
+
+
+def run_id_of(path: str) -> str | None:
+    """Return whose run's page a site path is; None for every other path."""
+    found = _RUN_PAGE.fullmatch(path)
+    return found and found[1]
 
 
 def model_page(name: str) -> str:
