@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import polars as pl
+
 import tracksite
 
 if TYPE_CHECKING:
@@ -55,8 +57,7 @@ def log_inputs(digits: Digits) -> None:
         ("training", digits.train_x, digits.train_y),
         ("validation", digits.valid_x, digits.valid_y),
     ):
-        columns = {f"pixel_{n // 8}_{n % 8}": pixels[:, n] for n in range(pixels.shape[1])}
-        table = {**columns, "digit": labels}
+        table = pl.DataFrame({"pixels": pixels, "digit": labels})
         tracksite.log_input(table, context=part, name=f"digits/{part}", source=SOURCE)
 
 

@@ -33,8 +33,8 @@ def confusion(counts: NDArray[np.int64], labels: Sequence[int]) -> Figure:
     axes.imshow(np.log1p(counts), cmap="Blues")
     axes.set_xlabel("predicted digit")
     axes.set_ylabel("true digit")
-    axes.set_xticks(range(len(labels)), labels)
-    axes.set_yticks(range(len(labels)), labels)
+    axes.set_xticks(range(len(labels)), map(str, labels))
+    axes.set_yticks(range(len(labels)), map(str, labels))
     for (row, column), count in np.ndenumerate(counts):
         if count:
             color = _PAPER if row == column else _INK

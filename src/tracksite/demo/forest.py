@@ -33,11 +33,12 @@ def sweep(
     grid: Mapping[str, Sequence[int]] = GRID,
     seeds: Sequence[int] = SEEDS,
     *,
+    worthy: float = WORTHY_F1,
     tick: Callable[[], None],
 ) -> None:
     """Train a forest for each setting and seed, in one parent run; call `tick` after each.
 
-    Each child that beats all before it, and `WORTHY_F1`, keeps its model as a version of `MODEL`.
+    Each child that beats all before it, and `worthy`, keeps its model as a version of `MODEL`.
     """
     tracksite.set_experiment(
         EXPERIMENT,
@@ -48,7 +49,7 @@ def sweep(
     settings = [
         dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())
     ]
-    best, seen = WORTHY_F1, 0.0
+    best, seen = worthy, 0.0
     with tracksite.start_run(run_name="grid search", tags={"role": "sweep"}) as parent:
         tracksite.log_param("split_seed", digits.SPLIT_SEED)
         tracksite.log_dict(dict(grid), "grid.json")
