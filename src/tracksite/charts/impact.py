@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import altair as alt
     import polars as pl
 
     from tracksite.query.goal import Goal
@@ -109,7 +110,7 @@ def _slice_spec() -> Mapping[str, Any]:
     return _plain((intervals + line + points).properties(width="container", height=170))
 
 
-def _plain(chart: Any) -> Mapping[str, Any]:
+def _plain(chart: alt.LayerChart) -> Mapping[str, Any]:
     """Return the chart as JSON, without Altair's default look: vega.js brings the site's."""
     spec: dict[str, Any] = chart.to_dict(validate=False)
     spec.pop("config", None)

@@ -1,4 +1,4 @@
-"""The leaderboard of one experiment as columns: for its first rows in HTML and for leaderboard.js."""
+"""The leaderboard of one experiment as columns: for the rows in its HTML, and for board.js."""
 
 from __future__ import annotations
 
@@ -102,13 +102,12 @@ class Board:
 
 
 def board(runs: pl.DataFrame, goal: Goal | None, seed_params: Sequence[str] = ()) -> Board:
-    """Return the leaderboard of one experiment's runs, the best first, those without a rank last."""
+    """Return the leaderboard of one experiment, the best first, runs without a rank last."""
     wide = _ranked(runs, goal)
     seeds = tuple(
         name
         for name in wide.columns
-        if name.startswith("params.")
-        and repeats.is_seed(name.removeprefix("params."), seed_params)
+        if name.startswith("params.") and repeats.is_seed(name.removeprefix("params."), seed_params)
     )
     columns = tuple(_columns(wide, goal, seeds))
     same = tuple(
@@ -179,7 +178,7 @@ def _shown(columns: Collection[Column], goal: Goal | None) -> tuple[str, ...]:
 
 
 def _groups(wide: pl.DataFrame, seeds: Collection[str]) -> tuple[int, ...] | None:
-    """Return the number of each run's setting: runs that differ in seed-like params alone share it."""
+    """Return the number of each run's setting: runs that differ in seeds alone share it."""
     params = [name for name in wide.columns if name.startswith("params.") and name not in seeds]
     if not params or wide.is_empty():
         return None

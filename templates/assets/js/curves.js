@@ -195,7 +195,8 @@
     function zoomOf(plot) {
       const { min, max } = plot.scales.x;
       const steps = plot.data[0];
-      return min > steps[0] || max < steps.at(-1) ? { min, max } : null;
+      if (min === null || max === null || min === undefined) return null;
+    return min > steps[0] || max < steps.at(-1) ? { min, max } : null;
     }
     const widthOf = () => Math.max(240, grid.clientWidth - 30);
     function fit() {
