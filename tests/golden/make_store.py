@@ -38,7 +38,8 @@ def main() -> None:
         shutil.rmtree(store / "live")
         shutil.rmtree(STORE, ignore_errors=True)
         shutil.copytree(store, STORE)
-    print(f"{STORE}: {sum(path.stat().st_size for path in STORE.rglob('*')) / 1e6:.2f} MB")
+    size = sum(path.stat().st_size for path in STORE.rglob("*") if path.is_file())
+    sys.stdout.write(f"{STORE}: {size / 1e6:.2f} MB\n")
 
 
 def train(clone: Path, store: Path) -> None:

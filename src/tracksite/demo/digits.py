@@ -9,12 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import polars as pl
+import numpy as np
 
 import tracksite
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 SOURCE = "sklearn.datasets.load_digits"
@@ -57,7 +56,7 @@ def log_inputs(digits: Digits) -> None:
         ("training", digits.train_x, digits.train_y),
         ("validation", digits.valid_x, digits.valid_y),
     ):
-        table = pl.DataFrame({"pixels": pixels, "digit": labels})
+        table = np.column_stack([pixels, labels])
         tracksite.log_input(table, context=part, name=f"digits/{part}", source=SOURCE)
 
 

@@ -22,8 +22,8 @@ def importance(weights: NDArray[np.float64]) -> Figure:
     share = f"row {top // 8}, column {top % 8}: {weights[top]:.1%} of the decrease in impurity"
     figure, axes = _square(f"Importance of each pixel\n{share}")
     axes.imshow(weights.reshape(8, 8), cmap="viridis")
-    axes.set_xlabel("column")
-    axes.set_ylabel("row")
+    axes.set_xticks([])
+    axes.set_yticks([])
     return figure
 
 
