@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tracksite.config import Settings
     from tracksite.site import BuildReport
 
+_MOST_WARNINGS = 20
 STRICT = 3  # exit code of `build --strict` after warnings
 
 
@@ -91,8 +92,10 @@ def summary(report: BuildReport, seconds: float) -> str:
 
 def warn(report: BuildReport) -> None:
     """Say what had to be left out."""
-    for problem in report.problems:
+    for problem in report.problems[:_MOST_WARNINGS]:
         say(f"Warning: {problem.message}")
+    if len(report.problems) > _MOST_WARNINGS:
+        say(f"Warning: {len(report.problems) - _MOST_WARNINGS} more; --json names all of them.")
 
 
 @click.command()

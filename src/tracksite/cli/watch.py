@@ -42,6 +42,7 @@ def watch(
     Examples:
       tracksite watch
       tracksite watch ~/experiments/runs --port 9000 --open
+      ssh -L 8777:127.0.0.1:8777 gpu-box   then watch there, and open the same address here
     """  # noqa: D301 - \b keeps click from wrapping a block
     from tracksite.watch.session import Tell
     from tracksite.watch.session import watch as keep_up

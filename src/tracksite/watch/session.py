@@ -8,6 +8,8 @@ import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from polars.exceptions import PanicException  # no Exception: a fault inside Polars
+
 from tracksite import config, site
 from tracksite.errors import TracksiteError
 from tracksite.store.local import open_store
@@ -152,7 +154,7 @@ class _Builder:
         try:
             settings = self._settings(self._store.root)
             report = site.build(self._store.root, self._site, settings=settings)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the watch goes on
+        except (Exception, PanicException) as error:  # noqa: BLE001 - the watch goes on
             self._tell_failure(error)
             return
         changed = (*report.written, *report.removed)
@@ -161,7 +163,7 @@ class _Builder:
             self._tell.built(report, time.monotonic() - began)
         self._known = True
 
-    def _tell_failure(self, error: Exception) -> None:
+    def _tell_failure(self, error: BaseException) -> None:
         if isinstance(error, TracksiteError):
             self._feed.failed(str(error))
             self._tell.failed(str(error))

@@ -61,6 +61,9 @@
     if (event.data !== "hello") hear(event.data);
   });
   document.addEventListener("visibilitychange", work);
+  window.addEventListener("pageshow", (event) => {
+    if (event.persisted) channel.postMessage("hello"); // back from history: what was missed?
+  });
   if (navigator.locks) {
     navigator.locks.request(CHANNEL, lead);
     channel.postMessage("hello");
