@@ -18,11 +18,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tracksite.demo import sweep
 from tracksite.store import parts
 
 HERE = Path(__file__).parent
 PROJECT = HERE.parents[1]
-STORE = HERE / "runs"
+STORE, SETTINGS = HERE / "runs", HERE / "tracksite.toml"
 OF_THE_MACHINE = {"os", "cpu", "memory_bytes"}
 
 
@@ -38,6 +39,7 @@ def main() -> None:
         shutil.rmtree(store / "live")
         shutil.rmtree(STORE, ignore_errors=True)
         shutil.copytree(store, STORE)
+    SETTINGS.write_text(sweep.SETTINGS)
     size = sum(path.stat().st_size for path in STORE.rglob("*") if path.is_file())
     sys.stdout.write(f"{STORE}: {size / 1e6:.2f} MB\n")
 

@@ -7,16 +7,16 @@ import math
 import tracksite
 from tracksite.demo import forest, network
 
-GRID = {"n_estimators": (4, 12), "max_depth": (4, 8), "min_samples_split": (2, 16)}
+GRID = {"n_estimators": (4, 10), "max_depth": (4, 8), "min_samples_split": (2, 16)}
 HOSTILE = '</script><b>"bold"</b> & ../../etc/passwd %2e 🙂 __proto__'
 
 
 def main() -> None:
     """Train everything into the store that TRACKSITE_STORE names."""
-    forest.sweep(GRID, seeds=(0, 1), worthy=0.92, tick=_nothing)
+    _awkward()
+    forest.sweep(GRID, seeds=(0, 1), worthy=0.9, tick=_nothing)
     network.sweep((0.01, 0.1, 1.0), ("relu", "identity"), seeds=(0, 1), epochs=24, tick=_nothing)
     forest.promote()
-    _awkward()
 
 
 def _awkward() -> None:

@@ -75,4 +75,5 @@ def _square(title: str) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(3.8, 3.8), dpi=100)
     axes = figure.subplots()
     axes.set_title(title, fontsize=10)
+    figure.subplots_adjust(left=0.14, right=0.96, bottom=0.13, top=0.87)
     return figure, axes

@@ -63,8 +63,8 @@ def sweep(
 
 def _train(params: Mapping[str, int], seed: int, data: digits.Digits, *, best: float) -> float:
     """Train and log one forest; return its F1 on the validation half."""
-    name = " ".join(f"{key}={value}" for key, value in params.items())
-    with tracksite.start_run(run_name=f"{name} seed={seed}", nested=True) as run:
+    size = "{n_estimators} trees, depth {max_depth}, split {min_samples_split}".format(**params)
+    with tracksite.start_run(run_name=f"{size}, seed {seed}", nested=True) as run:
         tracksite.log_params({**params, "seed": seed})
         digits.log_inputs(data)
         model = RandomForestClassifier(**params, random_state=seed).fit(data.train_x, data.train_y)
