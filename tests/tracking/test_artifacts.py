@@ -23,9 +23,7 @@ def listed(run, path=None):
 
 def content(run, path):
     """Bytes of an artifact, as `download_artifacts` gives them."""
-    return Path(
-        tracksite.download_artifacts(run_id=run.run_id, artifact_path=path)
-    ).read_bytes()
+    return Path(tracksite.download_artifacts(run_id=run.run_id, artifact_path=path)).read_bytes()
 
 
 def test_files_and_folders_are_copied_in(tmp_path):
@@ -103,6 +101,7 @@ def test_a_link_in_the_artifact_folder_is_not_written_through(tmp_path):
 
 def test_a_disk_that_refuses_costs_the_artifact_and_a_warning(monkeypatch):
     """An OSError while an artifact is written warns, the run goes on, and end_run() says so."""
+
     def refuse(*_):
         raise OSError(28, "No space left on device")
 
@@ -121,6 +120,7 @@ def test_a_disk_that_refuses_costs_the_artifact_and_a_warning(monkeypatch):
 
 def test_leaving_a_block_never_raises_for_what_the_disk_refused(monkeypatch):
     """The end of a `with` block warns about unsaved artifacts: a sweep goes on."""
+
     def refuse(*_):
         raise OSError(28, "No space left on device")
 
@@ -133,6 +133,7 @@ def test_leaving_a_block_never_raises_for_what_the_disk_refused(monkeypatch):
 
 def test_a_write_that_fails_leaves_nothing_behind(tmp_path):
     """A half-written file is removed, and the one that was there stays whole."""
+
     def half():
         yield b"half"
         raise OSError("gone")

@@ -41,7 +41,13 @@ def line() -> str | None:
     words = list(sys.orig_argv)
     if words:
         words[0] = Path(words[0]).name
-    return shlex.join(mask(words)) or None
+    return " ".join(map(_quoted, mask(words))) or None
+
+
+def _quoted(word: str) -> str:
+    """Return a word as a shell takes it; a mask alone is no reason for quotes."""
+    bare = word.replace(MASK, "")
+    return word if MASK in word and shlex.quote(bare) in {bare, "''"} else shlex.quote(word)
 
 
 def source(root: str | None) -> str | None:
@@ -79,8 +85,8 @@ def mask(words: list[str]) -> list[str]:
     masked: list[str] = []
     name = ""  # of the option before, which waits for its value
     for word in words:
-        if name and not (word.startswith("-") and len(word) > 1 and not _is_secret(name, word)):
-            masked.append(MASK if _is_secret(name, word) else mask_text(word))
+        if name and not word.startswith("--") and _is_secret(name, word):
+            masked.append(MASK)
             name = ""
             continue
         option, equals, value = word.partition("=")
