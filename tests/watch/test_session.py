@@ -220,3 +220,30 @@ def test_twelve_tabs_follow_one_run(watched, page):
     took = time.monotonic() - began
     print(f"twelve tabs show a logged point after {took:.2f} s")  # noqa: T201 - as above
     writer.close()
+
+
+def test_an_open_leaderboard_takes_in_runs_and_keeps_its_filter(watched, page):
+    """The leaderboard shows new values and new runs while its filter, scroll and hash stay."""
+    _, writer = watched.run("first", params={"lr": "0.1"})
+    watched.run("other", params={"lr": "0.001"})[1].close()
+    watched.start()
+    page.goto(watched.url + paths.experiment_page("e").removesuffix("index.html"))
+    page.get_by_role("searchbox").fill("lr > 0.05")
+    table = page.locator("table.board-table")
+    expect(table.locator("tbody tr")).to_have_count(1)
+    page.set_viewport_size({"width": 900, "height": 400})
+    table.evaluate("node => { window.mark = 1; scrollBy(0, node.getBoundingClientRect().top - 9) }")
+    place = table.bounding_box()["y"]
+
+    writer.point("loss", 0.61234, 1, 1_767_225_601_000_000)
+    expect(table).to_contain_text("0.61234", timeout=GENEROUS_S * 1000)
+    _, second = watched.run("second", params={"lr": "0.2"})
+    expect(table).to_contain_text("second", timeout=GENEROUS_S * 1000)
+
+    expect(table).not_to_contain_text("other")
+    assert page.get_by_role("searchbox").input_value() == "lr > 0.05"
+    assert "filter=" in page.url
+    assert page.evaluate("[window.mark, scrollY > 0]") == [1, True]
+    assert table.bounding_box()["y"] == pytest.approx(place, abs=2)
+    writer.close()
+    second.close()
