@@ -124,7 +124,8 @@ def build(
     plan = {page.path: page for page in _plan(context)}
     target = Manifest(__version__, store.store_id, state, key, snapshot.problems)
     _claim(site, plan, old, force=force)
-    return _carry_out(site, plan, context, old, target, progress or (lambda *_: None))
+    tell = progress or (lambda *_: None)
+    return _carry_out(site, plan, context, old=old, target=target, progress=tell)
 
 
 def _keep_apart(store: Store, site: Path) -> None:
@@ -134,8 +135,6 @@ def _keep_apart(store: Store, site: Path) -> None:
             f"The site cannot be written to {site}: that is inside the store {store.root}; "
             "choose another folder."
         )
-
-
 
 
 def _up_to_date(site: Path, files: Mapping[str, Entry]) -> bool:
@@ -148,7 +147,7 @@ def _report(site: Path, manifest: Manifest, **lists: tuple[str, ...]) -> BuildRe
         problems=manifest.problems,
         run_count=sum(paths.run_id_of(path) is not None for path in manifest.files),
         bytes=sum(size or 0 for _, size in manifest.files.values()),
-        **lists,  # type: ignore[arg-type]
+        **lists,
     )
 
 
@@ -194,10 +193,12 @@ def _carry_out(
     site: Path,
     plan: Mapping[str, Page],
     context: Context,
+    *,
     old: Manifest,
     target: Manifest,
     progress: Callable[[int, int, str], None],
 ) -> BuildReport:
+    """Make and write what is stale, delete what nothing claims, and say so in the manifest."""
     digests = {path: digest(target.key, page.template, page.inputs) for path, page in plan.items()}
     kept = {
         path: entry
@@ -211,7 +212,7 @@ def _carry_out(
         claims: dict[str, Entry] = dict.fromkeys((*plan, *gone), (None, None))
         write_manifest(site, replace(old, state="", files=claims | kept))
     context.expect(stale)
-    problems = [*target.problems, *(it for it in old.problems if it.path in kept)]
+    problems = [it for it in old.problems if it.path in kept]
     files, written = dict(kept), []
     for done, path in enumerate(stale):
         progress(done, len(stale), path)
@@ -225,7 +226,8 @@ def _carry_out(
         size = None if made.content is None else len(made.content)
         files[path] = (digests[path] if made.final else None, size)
     removed = tuple(path for path in gone if _remove(site, path))
-    manifest = replace(target, problems=tuple(problems), files=files)
+    problems.sort(key=lambda it: it.path)
+    manifest = replace(target, problems=(*target.problems, *problems), files=files)
     write_manifest(site, manifest)
     unchanged = tuple(path for path in plan if path not in set(written))
     return _report(site, manifest, written=tuple(written), unchanged=unchanged, removed=removed)
@@ -247,7 +249,7 @@ def _make(page: Page, settings: Settings) -> _Made:
     except (Exception, pl.exceptions.PanicException) as error:  # noqa: BLE001 - see docstring
         known = isinstance(error, TracksiteError)
         message = str(error) if known else f"{type(error).__name__}: {error}"
-        problem = Problem(page.path, paths.run_id_of(page.path), message)
+        problem = Problem(page.path, paths.owner_of(page.path), message)
         if page.template is None:
             return _Made(None, problem, final=known)
         stand_in = replace(page, template="broken.html", build=lambda: {"message": message})
@@ -320,7 +322,10 @@ def read_manifest(site: Path) -> Manifest:
         if told["format"] != MANIFEST_FORMAT:
             return Manifest()
         return Manifest(
-            *(str(told[name]) for name in ("version", "store_id", "state", "key")),
+            version=str(told["version"]),
+            store_id=str(told["store_id"]),
+            state=str(told["state"]),
+            key=str(told["key"]),
             problems=tuple(Problem(*problem) for problem in told["problems"]),
             files={
                 path: (mark, size)

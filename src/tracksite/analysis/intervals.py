@@ -60,6 +60,8 @@ def with_interval(frame: pl.DataFrame, count: str = "count") -> pl.DataFrame:
         frame: `mean`, `sd` (with n - 1 in its denominator) and n in the column `count`.
         count: name of that column. Below 2 there is no interval: null.
     """
+    if frame.is_empty():  # polars 2.1 panics when there is nothing to replace
+        return frame.with_columns(low=pl.col("mean"), high=pl.col("mean"))
     counts = frame[count].unique().to_list()
     quantiles = [t_quantile(n - 1) / math.sqrt(n) if n > 1 else None for n in counts]
     factor = pl.col(count).replace_strict(counts, quantiles, return_dtype=pl.Float64)

@@ -8,11 +8,12 @@ values and draw another scale.
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from tracksite.charts.numbers import number
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 WIDTH, HEIGHT = 420, 200  # of a chart, in pixels of its own
-LEFT, TOP, RIGHT, BOTTOM = 52, 8, 10, 36  # room for the axes
+LEFT, TOP, RIGHT, BOTTOM = 52, 8, 10, 34  # room for the axes
 _UNIT = 10  # coordinates are tenths of a pixel
 _COLOURS = 8
 _MOST_MARKS = 60  # of values that are not finite, in one line
@@ -54,7 +55,7 @@ def line_chart(lines: Sequence[Line], label: str, x_label: str = "step") -> Mark
     ]
     for at, line in enumerate(lines):
         parts.append(_line(line, at, x_range, y_range))
-    return Markup("".join([*parts, "</svg>"]))
+    return Markup("").join([*parts, Markup("</svg>")])
 
 
 def _box() -> tuple[int, int, int, int]:
@@ -89,7 +90,7 @@ def ticks(low: float, high: float, most: int) -> list[float]:
     (Heckbert, "Nice numbers for graph labels", Graphics Gems 1990).
     """
     span = high - low
-    if not math.isfinite(span) or span <= 0:
+    if not math.isfinite(span) or span / most <= sys.float_info.min:
         return [low]
     power = 10.0 ** math.floor(math.log10(span / most))
     for step in (power * it for it in _BREAKS):
@@ -105,21 +106,20 @@ def _axes(x_range: tuple[float, float], y_range: tuple[float, float], x_label: s
     for value in ticks(*y_range, 5):
         y = top + height * (1 - _share(value, y_range))
         grid.append(f"M{left} {y:.1f}h{width}")
-        texts.append(f'<text x="{left - 6}" y="{y + 3.5:.1f}" class="y">{number_short(value)}</text>')
+        texts.append(_text(left - 6, y + 3.5, "y", number_short(value)))
     for value in (it for it in ticks(*x_range, 6) if it == int(it)):
         x = left + width * _share(value, x_range)
         grid.append(f"M{x:.1f} {top + height}v4")
-        texts.append(
-            f'<text x="{x:.1f}" y="{top + height + 16}" class="x">{number_short(value)}</text>'
-        )
-    texts.append(
-        f'<text x="{left + width}" y="{HEIGHT - 3}" class="unit">{escape(x_label)}</text>'
-    )
+        texts.append(_text(x, top + height + 16, "x", number_short(value)))
+    texts.append(_text(left + width, HEIGHT - 3, "unit", x_label))
     return Markup(
-        f'<path class="grid" d="{"".join(grid)}"/>'
-        f'<path class="axis" d="M{left} {top}v{height}h{width}"/>'
-        f'<g class="ticks" aria-hidden="true">{"".join(texts)}</g>'
-    )
+        '<path class="grid" d="{}"/><path class="axis" d="M{} {}v{}h{}"/>'
+        '<g class="ticks" aria-hidden="true">{}</g>'
+    ).format("".join(grid), left, top, height, width, Markup("").join(texts))
+
+
+def _text(x: float, y: float, kind: str, text: str) -> Markup:
+    return Markup('<text x="{:.1f}" y="{:.1f}" class="{}">{}</text>').format(x, y, kind, text)
 
 
 def _share(value: float, limits: tuple[float, float]) -> float:
@@ -152,7 +152,7 @@ def _line(
         line.name,
         _integers(line.steps),
         " ".join([format(value, ".6g") for value in line.values.tolist()]),
-        Markup(_path(xs, ys, finite)),
+        _path(xs, ys, finite),
         _marks(line, xs[~finite], line.values[~finite]),
     )
 

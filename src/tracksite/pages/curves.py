@@ -74,13 +74,10 @@ def split_name(key: str) -> str:
     return (found[1] or found[2]) if found else key
 
 
-def _chart(
-    base: str, members: Sequence[Mapping[str, Any]], series: Mapping[str, Curve]
-) -> Chart:
+def _chart(base: str, members: Sequence[Mapping[str, Any]], series: Mapping[str, Curve]) -> Chart:
     together = len(members) > 1
     lines = [
-        Line(split_name(it["key"]) if together else it["key"], *series[it["key"]])
-        for it in members
+        Line(split_name(it["key"]) if together else it["key"], *series[it["key"]]) for it in members
     ]
     title = base if together else members[0]["key"]
     return Chart(title, line_chart(lines, _describe(members)), tuple(members), _spread(members))

@@ -102,9 +102,7 @@ def pages(
             yield Page(_script_path(run_id, file), None, file.sha256 or "", script)
 
 
-def listed(
-    run_id: str, artifacts: Sequence[Mapping[str, Any]], max_bytes: int
-) -> tuple[File, ...]:
+def listed(run_id: str, artifacts: Sequence[Mapping[str, Any]], max_bytes: int) -> tuple[File, ...]:
     """Return every artifact, in order of path, with its place on the site by what was recorded."""
     targets = paths.published(run_id, [it["path"] for it in artifacts])
     found = []
@@ -224,7 +222,7 @@ def vega_spec(content: bytes) -> dict[str, Any] | None:
     return {key: value for key, value in spec.items() if key != "usermeta"}
 
 
-def _loads(value: Any) -> bool:
+def _loads(value: object) -> bool:
     """Whether any part of a specification names a URL: a page loads nothing from elsewhere."""
     if isinstance(value, dict):
         return "url" in value or any(_loads(item) for item in value.values())

@@ -92,14 +92,17 @@ def _card(context: Context, row: Mapping[str, Any]) -> Card:
     name = row["name"]
     runs = context.by_experiment.get(name)
     goal = context.goals.get(name)
-    progress = best_so_far(runs, goal) if runs is not None and goal is not None else None
-    ranked = progress is not None and progress.height > 0
+    best = spark = None
+    if runs is not None and goal is not None:
+        progress = best_so_far(runs, goal)
+        if progress.height:
+            best, spark = _best(runs, progress, goal), _spark(progress, goal)
     return Card(
         name=name,
         goal=goal,
         aim=context.settings_of(name).goal or _first_line(row["description"]),
-        best=_best(runs, progress, goal) if ranked else None,
-        spark=_spark(progress, goal) if ranked and goal else None,
+        best=best,
+        spark=spark,
         counts={} if runs is None else _counts(runs),
         run_count=row["run_count"],
         last_at=row["last_at"],
@@ -111,7 +114,7 @@ def _first_line(text: str | None) -> str:
     return next((line for line in lines if line), "")[:200]
 
 
-def _best(runs: Any, progress: Any, goal: Any) -> dict[str, Any]:
+def _best(runs: pl.DataFrame, progress: pl.DataFrame, goal: Goal) -> dict[str, Any]:
     """Return the best run, and by how much it beat the best before it."""
     steps = progress.filter("improved")
     best = steps.row(-1, named=True)

@@ -27,7 +27,10 @@ def pages(context: Context) -> Iterator[Page]:
     for model in models:
         inputs = _inputs(context, [model])
         yield Page(
-            paths.model_page(model["name"]), "model.html", inputs, partial(_page, context, model, rows)
+            paths.model_page(model["name"]),
+            "model.html",
+            inputs,
+            partial(_page, context, model, rows),
         )
 
 
@@ -104,12 +107,17 @@ def _origin(
 ) -> dict[str, Any]:
     """Return what the source run tells of a version: run, metric, size, files, digest, flavour."""
     if run is None:
-        return {"run": None, "metric": None, "bytes": None, "files": 0, "digest": None, "flavor": None}
+        return {
+            "run": None,
+            "metric": None,
+            "bytes": None,
+            "files": 0,
+            "digest": None,
+            "flavor": None,
+        }
     folder = f"{version['source_path']}/"
     files = [it for it in run["artifacts"] or [] if it["path"].startswith(folder)]
-    output = next(
-        (it for it in run["outputs"] or [] if it["path"] == version["source_path"]), None
-    )
+    output = next((it for it in run["outputs"] or [] if it["path"] == version["source_path"]), None)
     goal = context.goals.get(run["experiment"])
     values = {it["key"]: it["last"] for it in run["metrics"] or []}
     value = values.get(goal.metric) if goal else None

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import MutableMapping, Sequence
 
     from markdown_it import MarkdownIt
+    from markdown_it.renderer import RendererHTML
+    from markdown_it.rules_core import StateCore
     from markdown_it.token import Token
+    from markdown_it.utils import OptionsDict
 
-_TAGS = set(
-    "a p br hr em strong del s code pre blockquote ul ol li h3 h4 h5 h6 table thead tbody tr th td"
-    .split()
-)
+_TAGS = {
+    *"a p br hr em strong del s code pre blockquote ul ol li".split(),
+    *"h3 h4 h5 h6 table thead tbody tr th td".split(),
+}
+
 _HEADING_SHIFT = 2  # the page has h1 and h2 already
 _DEEPEST = 6
 LONGEST = 200_000
@@ -33,7 +37,7 @@ def html(markdown: str | None) -> Markup:
     if not markdown or not markdown.strip():
         return Markup("")
     rendered = _parser().render(markdown[:LONGEST])
-    return Markup(
+    return Markup(  # noqa: S704 - nh3 has just cleaned it
         nh3.clean(
             rendered,
             tags=_TAGS,
@@ -55,16 +59,18 @@ def _parser() -> MarkdownIt:
 
 
 def _image_as_link(
-    renderer: Any, tokens: Sequence[Token], at: int, options: Any, env: Any
+    renderer: RendererHTML,
+    tokens: Sequence[Token],
+    at: int,
+    options: OptionsDict,
+    env: MutableMapping[str, object],
 ) -> str:
-    from markupsafe import escape
-
     token = tokens[at]
     text = renderer.renderInlineAsText(token.children or [], options, env) or "image"
     return f'<a href="{escape(str(token.attrs.get("src", "")))}">{escape(text)}</a>'
 
 
-def _shift_headings(state: Any) -> None:
+def _shift_headings(state: StateCore) -> None:
     for token in state.tokens:
         if token.type in ("heading_open", "heading_close"):
             token.tag = f"h{min(_DEEPEST, int(token.tag[1]) + _HEADING_SHIFT)}"

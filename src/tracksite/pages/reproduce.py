@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ _REMOTE = re.compile(
     r"(?:https://|ssh://)?(?:git@)?(?P<host>[a-z0-9.-]+)[:/](?P<path>[\w.-]+(?:/[\w.-]+)+?)(?:\.git)?/?"
 )
 _OWN = "tracksite"
+_LINE_WIDTH = 76
 
 
 @dataclass(frozen=True)
@@ -98,10 +100,18 @@ def commands(run: Mapping[str, Any], diff_name: str) -> str:
     if pins:
         note = f"   # Python {_line(python)}" if python else ""
         lines.append(f"python -m venv .venv && . .venv/bin/activate{note}")
-        lines.append("pip install " + " ".join(pins))
+        lines.append(_wrapped("pip install", pins))
     if run["command"]:
         lines.append(_line(run["command"]))
     return "\n".join(lines)
+
+
+def _wrapped(command: str, words: Sequence[str]) -> str:
+    """Return a command with many arguments in lines that fit a page."""
+    text = textwrap.fill(
+        " ".join(words), _LINE_WIDTH, break_long_words=False, break_on_hyphens=False
+    )
+    return f"{command} " + text.replace("\n", " \\\n    ")
 
 
 def _line(text: str) -> str:
@@ -115,7 +125,6 @@ def _pins(environment: Mapping[str, str]) -> list[str]:
         for key, version in sorted(environment.items())
         if key.startswith("package:")
         and _PACKAGE.fullmatch(name := key.removeprefix("package:"))
-        and version is not None
         and _VERSION.fullmatch(version)
         and name.lower() != _OWN
     ]

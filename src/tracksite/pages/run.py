@@ -181,7 +181,7 @@ def _twin(facts: _Facts, at: int) -> str:
     return json.dumps(_plain(told), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     """Return a value as JSON has it: times in UTC as text; NaN and infinities as text."""
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")

@@ -79,7 +79,7 @@ def _read(content: bytes, suffix: str) -> tuple[pl.DataFrame | None, int | None]
     return frame, frame.height
 
 
-def _from_json(value: Any) -> tuple[pl.DataFrame | None, int | None]:
+def _from_json(value: object) -> tuple[pl.DataFrame | None, int | None]:
     """Return rows as {"columns": […], "data": [[…]]} (as logged), or as a list of objects."""
     if isinstance(value, dict) and set(value) >= {"columns", "data"}:
         rows = value["data"]
@@ -98,7 +98,7 @@ def _frame(names: Sequence[Any], rows: Sequence[Sequence[Any]]) -> pl.DataFrame:
     )
 
 
-def _cell(value: Any) -> Cell:
+def _cell(value: object) -> Cell:
     if value is None:
         return Cell("", is_number=False)
     if isinstance(value, int | float) and not isinstance(value, bool):

@@ -54,8 +54,8 @@
       row.classList.toggle("differs", theirs !== own.textContent);
     }
     for (const key of Object.keys(best.params).filter((name) => !known.has(name)).sort()) {
-      table.tBodies[0].append(el("tr", { class: "differs", "data-best": true },
-        el("th", { scope: "row" }, key), el("td", {}, "–"), el("td", {}, best.params[key])));
+      table.tBodies[0].append(el("tr", { class: "differs" },
+        el("th", { scope: "row" }, key), el("td", {}, "–"), el("td", { class: "wide", "data-best": true }, best.params[key])));
     }
   };
 
