@@ -7,7 +7,6 @@ versions (Python, tracksite and the packages it needs) and created_at (UTC).
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
 import json
 import platform
 import tempfile
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from tracksite.errors import ArgumentError, DamageError, NotFoundError
 from tracksite.paths import inside
-from tracksite.tracking import artifacts, datasets, flavors, registry, retrieve
+from tracksite.tracking import artifacts, datasets, environment, flavors, registry, retrieve
 from tracksite.tracking.entities import ModelInfo
 from tracksite.version import __version__
 
@@ -113,10 +112,8 @@ def _signature(
 def _versions(model: Model, flavor: str) -> dict[str, str]:
     """Return the versions of Python, tracksite, the flavour and the model's own library."""
     modules = {*flavors.named(flavor).packages, type(model).__module__.partition(".")[0]}
-    known = importlib.metadata.packages_distributions()
-    names = sorted({name for module in modules for name in known.get(module, ())})
-    found = {name: importlib.metadata.version(name) for name in names}
-    return {"python": platform.python_version(), "tracksite": __version__, **found}
+    known = environment.versions(modules)
+    return {"python": platform.python_version(), "tracksite": __version__, **known}
 
 
 def logged(run_id: str, path: str, flavor: str, registered_model_name: str | None) -> ModelInfo:

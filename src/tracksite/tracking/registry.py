@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from tracksite.errors import ArgumentError, NotFoundError
@@ -12,6 +13,8 @@ from tracksite.tracking.entities import ModelVersion, RegisteredModel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import polars as pl
 
     from tracksite.tracking.kinds import Value
 
@@ -95,21 +98,24 @@ def register_model(
         raise NotFoundError(
             f"run {run_id} has no model {path!r}: log_model(model, {path!r}) in that run first."
         )
-    existing = _versions(name, deleted=True)
-    number = max((version.version for version in existing), default=0) + 1
-    if not any(model.name == name for model in search_registered_models()):
+    frame = search.folded()
+    existing = _versions(frame, name, deleted=True)
+    if not any(model["name"] == name for model in search.registered_models(frame)):
         _declare(name, {})
-    identity = new_run_id()
-    fields = {
-        "name": _model_name(name),
-        "version": number,
-        "source_run_id": run_id,
-        "source_path": path,
-        "tags": texts,
-        "description": description,
-    }
-    target.store().write_patch(identity, "model_version", fields)
-    return get_model_version(name, number)
+    made = ModelVersion(
+        name=_model_name(name),
+        version=max((version.version for version in existing), default=0) + 1,
+        current_stage="None",
+        run_id=run_id,
+        source=path,
+        tags=texts,
+        description=description,
+        created_at=datetime.now(UTC),
+        version_id=new_run_id(),
+    )
+    fields = {"name": name, "version": made.version, "tags": texts, "description": description}
+    _patch_version(made, {**fields, "source_run_id": run_id, "source_path": path})
+    return made
 
 
 def resolve(uri: str) -> tuple[str, str]:
@@ -162,11 +168,12 @@ def _stage(stage: object) -> str:
     raise ArgumentError(f"stage {stage!r} is not one of {', '.join(STAGES)}: use one of them.")
 
 
-def _versions(name: str | None = None, *, deleted: bool = False) -> list[ModelVersion]:
+def _versions(
+    frame: pl.DataFrame, name: str | None = None, *, deleted: bool = False
+) -> list[ModelVersion]:
     """Return versions of one model or all, newest first; on request the deleted ones too."""
     import polars as pl
 
-    frame = search.folded()
     if deleted:
         frame = frame.with_columns(deleted=pl.lit(value=False))
     pointing: dict[tuple[str, str], list[str]] = {}
@@ -193,7 +200,7 @@ def _versions(name: str | None = None, *, deleted: bool = False) -> list[ModelVe
 
 def _some_versions(name: str) -> list[ModelVersion]:
     """Return the versions of a model, newest first; NotFoundError when there are none."""
-    found = _versions(name)
+    found = _versions(search.folded(), name)
     if not found:
         known = sorted({model.name for model in search_registered_models()})
         raise NotFoundError(
@@ -205,7 +212,7 @@ def _some_versions(name: str) -> list[ModelVersion]:
 
 def search_model_versions(name: str | None = None) -> list[ModelVersion]:
     """Return the versions of one registered model, or of all, newest first within each name."""
-    return sorted(_versions(name), key=lambda version: version.name)
+    return sorted(_versions(search.folded(), name), key=lambda version: version.name)
 
 
 def get_latest_versions(name: str, stages: list[str] | None = None) -> list[ModelVersion]:
@@ -255,7 +262,8 @@ def get_model_version_by_alias(name: str, alias: str) -> ModelVersion:
 
 def search_registered_models() -> list[RegisteredModel]:
     """Return every registered model, sorted by name."""
-    versions = _versions()
+    frame = search.folded()
+    versions = _versions(frame)
     return [
         RegisteredModel(
             name=row["name"],
@@ -268,7 +276,7 @@ def search_registered_models() -> list[RegisteredModel]:
             },
             latest_versions=tuple(one for one in versions if one.name == row["name"]),
         )
-        for row in search.registered_models(search.folded())
+        for row in search.registered_models(frame)
     ]
 
 
