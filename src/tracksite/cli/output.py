@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
 
+_GAP = 3  # characters between columns
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -73,6 +74,19 @@ def print_table(
         cells = [Text(short(name, value)) for name, value in zip(columns, row, strict=True)]
         table.add_row(*cells, style="dim" if number in dim else None)
     Console().print(table)
+
+
+def fitting(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> int:
+    """Return how many of the columns fit into the terminal side by side; one at least."""
+    import shutil
+
+    room = shutil.get_terminal_size().columns
+    for number, name in enumerate(columns):
+        cells = [len(short(name, row[number])) for row in rows]
+        room -= max([len(name), *cells]) + _GAP
+        if room < 0:
+            return max(1, number)
+    return len(columns)
 
 
 def heading(text: str) -> None:
