@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tracksite.tracking import fluent, models
+from tracksite.tracking import models, verbs
 
 if TYPE_CHECKING:
     from tracksite.tracking.entities import ModelInfo
@@ -26,4 +26,4 @@ def log_model(sk_model: Model, artifact_path: str = "model", **options: Any) -> 
     Returns:
         ModelInfo, whose `model_uri` is what `load_model` takes.
     """
-    return fluent.log_model(sk_model, artifact_path, **options)
+    return verbs.log_model(sk_model, artifact_path, **options)

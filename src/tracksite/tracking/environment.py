@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib.metadata
 import os
 import platform
 import subprocess
@@ -52,6 +51,8 @@ def versions(modules: Iterable[str]) -> dict[str, str]:
 @functools.cache
 def _distributions() -> dict[str, tuple[str, ...]]:
     """Return module -> distributions that bring it, but for modules of the standard library."""
+    import importlib.metadata
+
     try:
         found = importlib.metadata.packages_distributions()
     except (OSError, ValueError):  # one damaged installation costs only this list
@@ -65,6 +66,8 @@ def _distributions() -> dict[str, tuple[str, ...]]:
 
 @functools.cache
 def _version(name: str) -> str:
+    import importlib.metadata
+
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:

@@ -10,7 +10,6 @@ import contextlib
 import json
 import platform
 import tempfile
-import warnings
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,7 @@ from tracksite.errors import ArgumentError, DamageError, NotFoundError
 from tracksite.paths import inside
 from tracksite.tracking import artifacts, datasets, environment, flavors, registry, retrieve
 from tracksite.tracking.entities import ModelInfo
+from tracksite.tracking.warning import warn
 from tracksite.version import __version__
 
 if TYPE_CHECKING:
@@ -85,11 +85,7 @@ def _save(model: Model, choices: tuple[str, ...], folder: Path) -> str:
             troubles.append(f"{name} cannot write it ({type(error).__name__}: {error})")
             continue
         if troubles:
-            warnings.warn(
-                f"tracksite: the model was written by {name}, because {'; '.join(troubles)}",
-                RuntimeWarning,
-                stacklevel=6,
-            )
+            warn(f"the model was written by {name}, because {'; '.join(troubles)}")
         return name
     raise ArgumentError(
         f"a model of type {type(model).__name__} was not logged: {'; '.join(troubles)}. "
