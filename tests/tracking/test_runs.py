@@ -159,7 +159,8 @@ def test_a_run_can_be_resumed():
     tracksite.log_param("lr", 1)
     tracksite.log_metric("loss", 3.0, step=0)
     run.end("failed", error="ValueError: boom")
-    with tracksite.start_run(run_id=run.run_id) as again:
+    with tracksite.start_run(run_id=run.run_id, run_name="again") as again:
+        assert (again.info.status, again.info.error, again.name) == ("running", None, "again")
         assert tracksite.get_run(run.run_id).info.status == "running"
         tracksite.log_metric("loss", 2.0, step=1)
         with pytest.raises(ArgumentError, match="cannot become '2'"):
@@ -178,6 +179,9 @@ def test_resuming_what_cannot_be_resumed_is_refused():
         tracksite.start_run(run_id=run.run_id)
     with pytest.raises(NotFoundError, match="f" * 32):
         tracksite.start_run(run_id="f" * 32)
+    tracksite.restore_run(run.run_id)
+    with pytest.raises(ArgumentError, match="in experiment 'Default'"):
+        tracksite.start_run(run_id=run.run_id, experiment="other")
     with pytest.raises(ArgumentError):
         tracksite.start_run(run_id="nope")
 

@@ -11,6 +11,7 @@ import atexit
 import sys
 import threading
 import traceback
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -102,7 +103,7 @@ def start_run(
         experiment = _experiment_of(experiment, experiment_id, parent)
         run = _begin(experiment, parent, fields, settings)
     else:
-        run = _resume(check_run_id(run_id), fields)
+        run = _resume(check_run_id(run_id), fields, experiment, experiment_id)
     thread.stack.append(run)
     thread.last = run
     _open[run.run_id] = (run, thread.stack)
@@ -170,14 +171,24 @@ def _begin(
     return ActiveRun(store, writer, info, params={}, on_end=_forget)
 
 
-def _resume(run_id: str, fields: Mapping[str, Any]) -> ActiveRun:
+def _resume(
+    run_id: str, fields: Mapping[str, Any], experiment: str | None, experiment_id: str | None
+) -> ActiveRun:
     store = target.store()
     known = search.get_run(run_id)
     if known.info.lifecycle_stage == "deleted":
         raise StateError(f"run {run_id} is deleted: restore_run({run_id!r}) brings it back.")
+    home = known.info
+    if experiment not in {None, home.experiment} or experiment_id not in {None, home.experiment_id}:
+        raise ArgumentError(
+            f"run {run_id} is in experiment {known.info.experiment!r}: "
+            "resume it there, without another experiment."
+        )
     writer = store.open_writer(run_id, resume=True)
     writer.patch(**{**fields, "status": "running", "error": ""})
-    return ActiveRun(store, writer, known.info, params=known.data.params, on_end=_forget)
+    name = fields.get("name", known.info.run_name)
+    info = replace(known.info, run_name=name, status="running", ended_at=None, error=None)
+    return ActiveRun(store, writer, info, params=known.data.params, on_end=_forget)
 
 
 def _forget(run: ActiveRun, status: str) -> None:
