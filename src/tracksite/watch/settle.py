@@ -15,8 +15,7 @@ class Settle:
 
     A build is due when nothing changed for `quiet_s`, or `longest_s` after the first change when
     changes never stop, but not before `rest_until`: whoever watches a training that logs all the
-    time leaves it the machine for as long as the last build took, MOST_REST_S at
-    most.
+    time leaves it the machine for as long as the last build took, MOST_REST_S at most.
     """
 
     quiet_s: float = QUIET_S
