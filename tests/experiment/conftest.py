@@ -89,7 +89,7 @@ def visit(page, built):
         page.set_default_timeout(8000)
         page.goto((built / experiment_page(name)).as_uri() + fragment)
         if name != EMPTY and page.evaluate("'tracksite' in window"):
-            page.wait_for_function("document.querySelector('[data-board=count]').textContent")
+            page.wait_for_function("() => document.querySelector('[data-board=count]').textContent")
         return page
 
     return go

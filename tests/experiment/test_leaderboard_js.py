@@ -127,7 +127,7 @@ def test_url_restores_order_filter_columns_selection_and_repeats(visit, new_page
     page.get_by_label("Group repeats").check()
     other = new_page()
     other.goto(page.url)
-    other.wait_for_function("document.querySelector('[data-board=count]').textContent")
+    other.wait_for_function("() => document.querySelector('[data-board=count]').textContent")
     text = "el => el.querySelector('table').innerText + el.querySelector('input').value"
     board = page.locator("[data-leaderboard]")
     assert other.locator("[data-leaderboard]").evaluate(text) == board.evaluate(text)
@@ -207,7 +207,7 @@ def test_only_rows_in_view_are_in_the_document(visit):
     last = page.evaluate("tracksiteBoard.board.rows.length")
     page.locator("[data-board=scroll]").evaluate("el => el.scrollTo(0, el.scrollHeight)")
     page.wait_for_function(
-        f"[...document.querySelectorAll('tr[aria-rowindex]')].at(-1).ariaRowIndex == '{last + 1}'"
+        f"() => [...document.querySelectorAll('tr[aria-rowindex]')].at(-1).ariaRowIndex == '{last + 1}'"
     )
     assert names(page)[-1] == "broken"
     indexes = [int(row.get_attribute("aria-rowindex")) for row in page.locator(ROWS).all()]
