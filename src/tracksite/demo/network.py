@@ -32,11 +32,11 @@ HIDDEN, BATCH, MOMENTUM = 32, 64, 0.9
 
 
 def sweep(
-    rates: Sequence[float] = RATES,
-    activations: Sequence[str] = ACTIVATIONS,
-    seeds: Sequence[int] = SEEDS,
+    rates: Sequence[float],
+    activations: Sequence[str],
+    seeds: Sequence[int],
     *,
-    epochs: int = EPOCHS,
+    epochs: int,
     tick: Callable[[], None],
 ) -> None:
     """Train a network for each learning rate, activation and seed; call `tick` after each."""
