@@ -1,4 +1,4 @@
-"""Impact, curves and parallel coordinates in Chromium, and what they say without colour or mouse."""
+"""Impact, curves and parallel coordinates in Chromium, with and without colour and mouse."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ CSP = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' d
 
 
 def reach(page, selector, drawn):
+    """Scroll to a part of the page and wait until it is drawn."""
     page.locator(selector).first.scroll_into_view_if_needed()
     page.locator(drawn).first.wait_for()
 
@@ -64,7 +65,11 @@ def test_figures_follow_the_theme(visit):
 )
 def test_figure_that_needs_the_network_says_so(page, tmp_path, data):
     """A spec with its data elsewhere leaves a sentence in its place, and asks nobody for it."""
-    spec = {"data": data, "mark": "point", "encoding": {"x": {"field": "a", "type": "quantitative"}}}
+    spec = {
+        "data": data,
+        "mark": "point",
+        "encoding": {"x": {"field": "a", "type": "quantitative"}},
+    }
     (tmp_path / "assets").symlink_to(TEMPLATES / "assets")
     (tmp_path / "figure.js").write_text(data_script("figure", spec))
     (tmp_path / "index.html").write_text(
@@ -145,7 +150,7 @@ def test_brush_by_mouse_filters_the_leaderboard(visit):
 @pytest.mark.parametrize("name", [GRID, CURVES, EMPTY, CONSTANT, HOSTILE])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_page_has_no_accessibility_violation(visit, new_page, axe, name, scheme):
-    """axe finds nothing, also with the menu of columns open and every chart drawn, at 390 px."""
+    """Axe-core finds nothing, with the menu of columns open and every chart drawn, at 390 px."""
 
     def prepare(page):
         for section in page.locator("section:not([hidden])").all():
@@ -154,9 +159,7 @@ def test_page_has_no_accessibility_violation(visit, new_page, axe, name, scheme)
         if page.get_by_text("Columns").count():
             page.get_by_text("Columns").click()
 
-    page = visit(
-        name, page=new_page(color_scheme=scheme, viewport={"width": 390, "height": 800})
-    )
+    page = visit(name, page=new_page(color_scheme=scheme, viewport={"width": 390, "height": 800}))
     assert axe(page, prepare) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 

@@ -28,6 +28,7 @@ def value_of(path):
 
 
 def folder(built, name):
+    """The folder of an experiment's files."""
     return (built / experiment_page(name)).parent
 
 
@@ -36,7 +37,9 @@ def test_same_store_gives_the_same_bytes(store, built, tmp_path):
     site.build(store, tmp_path / "again")
     names = [path.relative_to(built) for path in built.rglob("*") if path.is_file()]
     differing = [
-        name for name in names if (built / name).read_bytes() != (tmp_path / "again" / name).read_bytes()
+        name
+        for name in names
+        if (built / name).read_bytes() != (tmp_path / "again" / name).read_bytes()
     ]
     assert len(names) > 100
     assert differing == []
