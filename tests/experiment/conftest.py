@@ -87,7 +87,7 @@ def built(store, tmp_path_factory):
 
 @pytest.fixture
 def visit(page, built):
-    """`visit(experiment, hash="", page=…)`: open an experiment's page from file:// and return it."""
+    """`visit(experiment, fragment="", page=…)`: open an experiment's page from file://."""
 
     def go(name, fragment="", page=page):
         page.set_default_timeout(8000)
