@@ -63,7 +63,10 @@ class RunWriter:
             number = self._keys.get(key)
             if number is None:
                 number = self._name(key)
-            self._append(point_frame(number, step, time_us, value))
+            try:
+                self._segment.append_point(number, step, time_us, value)  # type: ignore[union-attr]
+            except (OSError, AttributeError):  # no room, or no log yet after a fork or the end
+                self._append(point_frame(number, step, time_us, value))
 
     def series(
         self, key: str, values: Sequence[float], steps: Sequence[int], times_us: Sequence[int]
