@@ -76,11 +76,10 @@ def completion(*, shell: str) -> None:
       zsh   eval "$(tracksite completion zsh)"   in ~/.zshrc
       fish  tracksite completion fish > ~/.config/fish/completions/tracksite.fish
     """  # noqa: D301 - \b keeps click from wrapping a block
-    from tracksite.cli.app import app
-
     kind = get_completion_class(shell)
     if kind is None:
         raise click.UsageError(f"There is no completion for {shell}.")
-    click.echo(kind(app, {}, "tracksite", "_TRACKSITE_COMPLETE").source())
+    group = click.get_current_context().find_root().command
+    click.echo(kind(group, {}, "tracksite", "_TRACKSITE_COMPLETE").source())
     if sys.stdout.isatty():
         say(f"# To use it: {_LINES[shell]}")

@@ -18,12 +18,12 @@ _INK, _PAPER = "#1b1b1b", "#ffffff"
 
 def importance(weights: NDArray[np.float64]) -> Figure:
     """Return a map of the importance of each pixel, from an array of shape (64,) that sums to 1."""
-    figure, axes = _square("Importance of each pixel")
-    shown = axes.imshow(100 * weights.reshape(8, 8), cmap="viridis")
+    top = int(np.argmax(weights))
+    share = f"row {top // 8}, column {top % 8}: {weights[top]:.1%} of the decrease in impurity"
+    figure, axes = _square(f"Importance of each pixel\n{share}")
+    axes.imshow(weights.reshape(8, 8), cmap="viridis")
     axes.set_xlabel("column")
     axes.set_ylabel("row")
-    bar = figure.colorbar(shown, fraction=0.046, pad=0.04)
-    bar.set_label("share of the decrease in impurity (%)")
     return figure
 
 
@@ -72,7 +72,7 @@ def contact_sheet(images: NDArray[np.float64], columns: int = 10) -> NDArray[np.
 
 
 def _square(title: str) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(4.6, 4.0), dpi=100)
+    figure = Figure(figsize=(3.8, 3.8), dpi=100)
     axes = figure.subplots()
-    axes.set_title(title, fontsize=11)
+    axes.set_title(title, fontsize=10)
     return figure, axes

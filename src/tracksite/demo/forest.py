@@ -26,6 +26,7 @@ GRID: Mapping[str, Sequence[int]] = {
     "min_samples_split": (2, 8, 32),
 }
 SEEDS = (0, 1, 2)
+WORTHY_F1 = 0.96  # only a better model is kept
 
 
 def sweep(
@@ -36,7 +37,7 @@ def sweep(
 ) -> None:
     """Train a forest for each setting and seed, in one parent run; call `tick` after each.
 
-    Each child that beats all before it keeps its model and becomes a version of `MODEL`.
+    Each child that beats all before it, and `WORTHY_F1`, keeps its model as a version of `MODEL`.
     """
     tracksite.set_experiment(
         EXPERIMENT,
@@ -47,14 +48,14 @@ def sweep(
     settings = [
         dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())
     ]
-    best = 0.0
+    best, seen = WORTHY_F1, 0.0
     with tracksite.start_run(run_name="grid search", tags={"role": "sweep"}) as parent:
         tracksite.log_param("split_seed", digits.SPLIT_SEED)
         tracksite.log_dict(dict(grid), "grid.json")
         for number, (params, seed) in enumerate(itertools.product(settings, seeds)):
             f1 = _train(params, seed, data, best=best)
-            best = max(best, f1)
-            tracksite.log_metric("best_f1", best, step=number)
+            best, seen = max(best, f1), max(seen, f1)
+            tracksite.log_metric("best_f1", seen, step=number)
             tick()
         _summarise(parent.run_id, grid)
 
@@ -72,7 +73,6 @@ def _train(params: Mapping[str, int], seed: int, data: digits.Digits, *, best: f
         tracksite.log_metric("nodes", sum(tree.tree_.node_count for tree in model.estimators_))
         _log_evaluation(model, data, predicted)
         if metrics["f1"] > best:
-            tracksite.set_tag("best_so_far", "yes")
             tracksite.log_model(model, "model", input_example=data.train_x[:3])
             tracksite.register_model(f"runs:/{run.run_id}/model", MODEL)
     return metrics["f1"]
@@ -93,7 +93,7 @@ def _log_evaluation(
 
 def _summarise(parent_id: str, grid: Mapping[str, Sequence[int]]) -> None:
     """Log to the parent what its children found."""
-    runs = tracksite.search_runs([EXPERIMENT], order_by=["metrics.f1 DESC"])
+    runs = tracksite.search_runs(experiment_names=[EXPERIMENT], order_by=["metrics.f1 DESC"])
     children = runs.filter(pl.col("parent_run_id") == parent_id)
     shown = [f"params.{name}" for name in (*grid, "seed")] + ["metrics.f1", "metrics.accuracy"]
     tracksite.log_table(children.select("name", *shown), "results.csv")
@@ -111,11 +111,7 @@ def _summarise(parent_id: str, grid: Mapping[str, Sequence[int]]) -> None:
 
 def promote() -> None:
     """Put the newest version of the model into production, and the one before it into staging."""
-    versions = sorted(
-        int(it.version) for it in tracksite.search_model_versions(f"name = '{MODEL}'")
-    )
-    for version, stage in zip(
-        versions[-2:], ("Staging", "Production")[-len(versions) :], strict=True
-    ):
+    versions = sorted(it.version for it in tracksite.search_model_versions(MODEL))
+    for version, stage in zip(reversed(versions), ("Production", "Staging"), strict=False):
         tracksite.transition_model_version_stage(MODEL, version, stage)
     tracksite.set_registered_model_alias(MODEL, "champion", versions[-1])

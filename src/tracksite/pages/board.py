@@ -33,6 +33,7 @@ _ATTRIBUTES = {
     "run_id": None,
 }
 _LABELS = {"rank": "#", "started_at": "started", "ended_at": "ended", "duration_s": "duration"}
+_ALWAYS = ("run_id", "name")
 _FAMILIES = {"metrics.": "metric", "params.": "param", "tags.": "tag"}
 
 
@@ -132,7 +133,7 @@ def _columns(wide: pl.DataFrame, goal: Goal | None) -> list[Column]:
     place = {first: 0, "rank": -3, "name": -2, "status": -1}
     order = [*_FAMILIES, ""]
     found = [_column(wide, name) for name in wide.columns]
-    kept = [column for column in found if column.values.null_count() < column.values.len()]
+    kept = [column for column in found if column.id in _ALWAYS or _says_anything(column)]
     family = {column.id: next(p for p in order if column.id.startswith(p)) for column in kept}
     attributes = list(_ATTRIBUTES)
 
@@ -144,6 +145,10 @@ def _columns(wide: pl.DataFrame, goal: Goal | None) -> list[Column]:
         return (1 + order.index(family[column.id]) + (column.kind == "tag"), 0, column.id)
 
     return sorted(kept, key=key)
+
+
+def _says_anything(column: Column) -> bool:
+    return column.values.null_count() < column.values.len()
 
 
 def _column(wide: pl.DataFrame, name: str) -> Column:

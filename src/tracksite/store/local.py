@@ -107,10 +107,13 @@ class LocalStore:
                 _make(root / folder)
 
     def state(self) -> str:
-        """Return a digest of all names and of how far the live logs go; no part is opened."""
+        """Return a digest of all names, how far the live logs go and who still writes them.
+
+        No part is opened.
+        """
         segments = reading.list_segments(self.root / "live", None)
         names = sorted(part.file for part in self._parts(None))
-        live = sorted(segment.stamp for segment in segments)
+        live = sorted(f"{segment.stamp}:{reading.has_writer(segment)}" for segment in segments)
         return parts.digest("\n".join([self.store_id, *names, *live]).encode())
 
     def snapshot(self, run_ids: Collection[str] | None = None) -> Snapshot:

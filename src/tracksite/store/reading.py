@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
+_HEADER_BYTES = 1 << 13  # more than any header of a live log
 LIMIT_BYTES = 1 << 28  # of one `runs` part: a patch is kilobytes, never this
 
 
@@ -108,6 +109,15 @@ def list_segments(folder: Path, run_ids: Collection[str] | None) -> list[Segment
             SegmentName(name["run_id"], name["writer"], int(name["seq"]), file, padded, heartbeat)
         )
     return found
+
+
+def has_writer(segment: SegmentName) -> bool:
+    """Return whether the writer of a live log still runs; only its header is decoded."""
+    try:
+        header = read_segment(segment.content[:_HEADER_BYTES]).header
+    except (DamageError, ValueError, KeyError, TypeError, IndexError):
+        return False
+    return is_alive(header, segment.heartbeat)
 
 
 def read_live(

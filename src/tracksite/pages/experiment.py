@@ -1,0 +1,211 @@
+"""The page of an experiment and the data scripts that bring it to life."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
+
+from tracksite import paths
+from tracksite.analysis import impact, repeats, reproduce
+from tracksite.charts import curves
+from tracksite.charts import impact as impact_charts
+from tracksite.model import Page
+from tracksite.pages import board as boards
+from tracksite.pages.context import digest
+from tracksite.pages.script import data_script
+from tracksite.query import leaderboard
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    import polars as pl
+
+    from tracksite.pages.board import Board
+    from tracksite.pages.context import Context
+    from tracksite.query.goal import Goal
+
+FIRST_ROWS = 50
+CHARTS = "data/charts.js"
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One experiment as its pages see it; what they share is computed once, and only if asked."""
+
+    context: Context
+    name: str
+    runs: pl.DataFrame
+
+    @property
+    def goal(self) -> Goal | None:
+        """The primary metric."""
+        return self.context.goals.get(self.name)
+
+    @property
+    def folder(self) -> str:
+        """The folder of the page, relative to the site."""
+        return f"experiments/{paths.experiment_slug(self.name)}"
+
+    @property
+    def seed_params(self) -> tuple[str, ...]:
+        """Params that only repeat a run."""
+        return self.context.settings.seed_params
+
+    @cached_property
+    def board(self) -> Board:
+        """All runs as columns, best first."""
+        return boards.board(self.runs, self.goal, self.seed_params)
+
+    @cached_property
+    def effects(self) -> pl.DataFrame:
+        """Columns of `analysis.impact.main_effects`; only with a goal."""
+        assert self.goal is not None
+        return impact.main_effects(self.runs, self.goal, seed_params=self.seed_params)
+
+    @cached_property
+    def slices(self) -> pl.DataFrame:
+        """Columns of `analysis.impact.slices`; only with a goal."""
+        assert self.goal is not None
+        return impact.slices(self.runs, self.goal, seed_params=self.seed_params)
+
+    @cached_property
+    def curve_keys(self) -> list[str]:
+        """Metrics that have curves."""
+        return curves.keys(self.runs, self.goal)
+
+    @cached_property
+    def curve_runs(self) -> list[str]:
+        """Ids of the best runs that have curves."""
+        shown = self.board.column("run_id").values.to_list()
+        return curves.chosen(self.runs, shown, self.curve_keys)
+
+
+def experiments(context: Context) -> Iterator[Experiment]:
+    """Return every experiment, also those without runs."""
+    for name in context.experiments["name"]:
+        yield Experiment(context, name, context.by_experiment.get(name, context.runs.clear()))
+
+
+def inputs(experiment: Experiment, what: str) -> str:
+    """Return the digest of all that a file of this experiment reads."""
+    context = experiment.context
+    ids = experiment.runs["run_id"].to_list()
+    row = context.experiments.row(by_predicate=_named(experiment.name), named=True)
+    return digest(what, sorted(ids), context.stamps(ids), row["description"], row["tags"])
+
+
+def pages(context: Context) -> Iterator[Page]:
+    """Yield the page of each experiment, its data scripts, and the specs of all charts."""
+    yield Page(CHARTS, None, digest("charts"), _charts_script)
+    for experiment in experiments(context):
+        page = f"{experiment.folder}/index.html"
+        build = partial(_variables, experiment)
+        yield Page(page, "experiment.html", inputs(experiment, "experiment"), build)
+        for name, make in SCRIPTS.items():
+            path = f"{experiment.folder}/{name}.js"
+            yield Page(path, None, inputs(experiment, name), partial(_script, experiment, name, make))
+
+
+def _script(experiment: Experiment, name: str, make: Any) -> str:
+    return data_script(name, make(experiment))
+
+
+def _charts_script() -> str:
+    return data_script("charts", impact_charts.specs())
+
+
+def _leaderboard(experiment: Experiment) -> Mapping[str, Any]:
+    return boards.script_value(experiment.board, experiment.goal)
+
+
+def _impact(experiment: Experiment) -> Mapping[str, Any]:
+    if experiment.goal is None:
+        return {"figures": {}}
+    return {
+        "figures": impact_charts.figures(experiment.effects, experiment.slices, experiment.goal)
+    }
+
+
+def _curves(experiment: Experiment) -> Mapping[str, Any]:
+    snapshot, chosen = experiment.context.snapshot, experiment.curve_runs
+    return curves.script_value(snapshot, chosen, experiment.curve_keys)
+
+
+SCRIPTS = {"leaderboard": _leaderboard, "impact": _impact, "curves": _curves}
+
+
+def _variables(experiment: Experiment) -> Mapping[str, Any]:
+    context, goal, board = experiment.context, experiment.goal, experiment.board
+    row = context.experiments.row(by_predicate=_named(experiment.name), named=True)
+    settings = context.settings_of(experiment.name)
+    shown = [board.column(name) for name in board.shown]
+    return {
+        "nav": "home",
+        "name": experiment.name,
+        "folder": experiment.folder,
+        "goal": goal,
+        "goal_text": settings.goal,
+        "target": settings.target,
+        "lede": settings.description or row["description"],
+        "facts": _facts(experiment),
+        "board": board,
+        "columns": shown,
+        "rows": board.head(FIRST_ROWS),
+        "effects": experiment.effects.to_dicts() if goal else [],
+        "slices": _slices_by_param(experiment),
+        "curve_keys": experiment.curve_keys,
+        "curve_rows": _curve_rows(experiment),
+    }
+
+
+def _facts(experiment: Experiment) -> Mapping[str, Any]:
+    runs, goal = experiment.runs, experiment.goal
+    status = runs["status"].value_counts()
+    counts = dict(status.iter_rows())
+    ranked = leaderboard.rank(runs, goal.metric, goal.direction) if goal else None
+    best = ranked.row(0, named=True) if ranked is not None and ranked.height else None
+    return {
+        "count": runs.height,
+        "failed": counts.get("failed", 0),
+        "broken_off": counts.get("killed", 0) + counts.get("interrupted", 0),
+        "running": counts.get("running", 0),
+        "reproducible": reproduce.share(runs),
+        "best": best,
+        "best_name": _run_name(experiment, best["run_id"]) if best else None,
+        "lead": repeats.lead(runs, goal, seed_params=experiment.seed_params) if goal else None,
+    }
+
+
+def _slices_by_param(experiment: Experiment) -> list[tuple[str, list[dict[str, Any]]]]:
+    if experiment.goal is None:
+        return []
+    slices = experiment.slices
+    shown = impact_charts.shown_params(experiment.effects, slices)
+    return [(param, slices.filter(slices["param"] == param).to_dicts()) for param in shown]
+
+
+def _curve_rows(experiment: Experiment) -> list[dict[str, Any]]:
+    """Return, for readers without JavaScript, how the metrics of the best runs went."""
+    if not experiment.curve_runs:
+        return []
+    from tracksite.query import long
+
+    runs = experiment.runs.filter(experiment.runs["run_id"].is_in(experiment.curve_runs))
+    metrics = long.metrics(runs)
+    place = {run_id: n for n, run_id in enumerate(experiment.curve_runs)}
+    found = metrics.filter(metrics["key"].is_in(experiment.curve_keys)).to_dicts()
+    for row in found:
+        row["name"] = _run_name(experiment, row["run_id"])
+    return sorted(found, key=lambda row: (experiment.curve_keys.index(row["key"]), place[row["run_id"]]))
+
+
+def _run_name(experiment: Experiment, run_id: str) -> str | None:
+    name: str | None = experiment.runs.filter(experiment.runs["run_id"] == run_id)["name"][0]
+    return name
+
+
+def _named(name: str) -> pl.Expr:
+    import polars as pl
+
+    return pl.col("name") == name

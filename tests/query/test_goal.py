@@ -1,0 +1,131 @@
+"""The primary metric: from the settings, or read off names, and said so."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.query.made import frame_of, patch
+from tracksite.config import ExperimentSettings
+from tracksite.query import leaderboard
+from tracksite.query.goal import Goal, direction_of, primary_metric
+
+UP, DOWN = "maximize", "minimize"
+
+
+@pytest.mark.parametrize(
+    ("metric", "direction"),
+    [
+        *(
+            (key, UP)
+            for key in ("accuracy", "f1", "val_f1_macro", "roc_auc", "R2", "mAP50", "BLEU-4")
+        ),
+        *(
+            (key, UP)
+            for key in ("valAccuracy", "test/acc", "top5_accuracy", "recall@5", "hit_rate")
+        ),
+        *((key, UP) for key in ("neg_mean_squared_error", "neg_log_loss", "log_likelihood")),
+        *((key, DOWN) for key in ("loss", "val/loss", "rmse", "MAE", "perplexity", "log_loss")),
+        *((key, DOWN) for key in ("error_rate", "cross_entropy", "dice_loss", "f1_loss", "nll")),
+        *((key, DOWN) for key in ("neg_log_likelihood", "negative_log_likelihood")),
+        *((key, DOWN) for key in ("false_negative_rate", "word_error_rate", "validationLoss")),
+        *((key, None) for key in ("learning_rate", "x", "", "__proto__", "😀", "policy_entropy")),
+    ],
+)
+def test_direction_of(metric, direction):
+    """A metric's name tells its direction where it holds a telling word, and else nothing."""
+    assert direction_of(metric) == direction
+
+
+@pytest.mark.parametrize(
+    ("metrics", "expected"),
+    [
+        (["accuracy", "precision", "recall", "f1"], "f1"),
+        (["train_loss", "val_loss"], "val_loss"),
+        (["loss", "accuracy", "test_accuracy"], "test_accuracy"),
+        (["train_f1", "val_loss"], "val_loss"),
+        (["train_accuracy", "accuracy"], "accuracy"),
+        (["val_loss", "val_accuracy"], "val_accuracy"),
+        (["epoch_time", "gpu_memory", "rmse"], "rmse"),
+        (["system/cpu", "thing"], "thing"),
+        (["zeta", "alpha"], "zeta"),
+    ],
+)
+def test_choice(metrics, expected):
+    """Validation before test before unnamed before training data, telling names before others."""
+    goal = primary_metric(frame_of(patch("a", metrics=dict.fromkeys(metrics, 0.5))))
+    assert goal is not None
+    assert goal.metric == expected
+    assert goal.inferred
+    assert expected in goal.why
+    assert goal.direction in goal.why
+
+
+def test_rare_metric():
+    """A metric that few runs have is not primary while one that most have tells a direction."""
+    runs = [patch(f"r{i}", metrics={"loss": 0.1}) for i in range(5)]
+    assert primary_metric(frame_of(*runs, patch("x", metrics={"val_f1": 1.0}))).metric == "loss"
+
+
+def test_nan_metric():
+    """A metric that is NaN in most runs gives way to one with values."""
+    runs = [patch(f"r{i}", metrics={"f1": math.nan, "loss": 0.1}) for i in range(3)]
+    assert primary_metric(frame_of(*runs)).metric == "loss"
+    only = primary_metric(frame_of(patch("a", metrics={"f1": math.nan})))
+    assert only.metric == "f1"
+    assert "only metric" in only.why
+
+
+def test_settings_win():
+    """What the settings name is taken as it is, and nothing is called inferred."""
+    runs = frame_of(patch("a", metrics={"f1": 1.0, "cost": 2.0}))
+    goal = primary_metric(runs, ExperimentSettings(metric="cost", direction=UP))
+    assert (goal.metric, goal.direction, goal.inferred) == ("cost", UP, False)
+
+
+def test_half_settings():
+    """What the settings leave open is inferred, and said so."""
+    runs = frame_of(patch("a", metrics={"f1": 1.0, "cost": 2.0}))
+    goal = primary_metric(runs, ExperimentSettings(metric="cost"))
+    assert (goal.metric, goal.direction, goal.inferred) == ("cost", DOWN, True)
+    goal = primary_metric(runs, ExperimentSettings(direction=DOWN))
+    assert (goal.metric, goal.direction, goal.inferred) == ("f1", DOWN, True)
+    assert "settings" in goal.why
+
+
+def test_unknown_direction():
+    """Where no name tells, more is better, and the sentence says how to change that."""
+    goal = primary_metric(frame_of(patch("a", metrics={"thing": 1.0})))
+    assert goal.direction == UP
+    assert "tracksite.toml" in goal.why
+
+
+def test_no_metrics():
+    """Without runs or metrics there is no goal, unless the settings name one."""
+    assert primary_metric(frame_of(patch("a")).clear()) is None
+    assert primary_metric(frame_of(patch("a"))) is None
+    assert primary_metric(frame_of(patch("a")), ExperimentSettings(metric="f1")).metric == "f1"
+
+
+def test_sign():
+    """`sign * value` is to be maximised whatever the direction."""
+    assert Goal("m", UP, inferred=True, why="").sign == 1.0
+    assert Goal("m", DOWN, inferred=True, why="").sign == -1.0
+
+
+def test_where_pages_find_it():
+    """The leaderboard module offers the goal beside the ranks that need it."""
+    assert leaderboard.primary_metric is primary_metric
+
+
+@given(st.lists(st.text(max_size=30), min_size=1, max_size=5, unique=True))
+def test_any_names(keys):
+    """Whatever metrics are called, one of them is primary and the choice hangs on no order."""
+    goal = primary_metric(frame_of(patch("a", metrics=dict.fromkeys(keys, 1.0))))
+    again = primary_metric(frame_of(patch("a", metrics=dict.fromkeys(reversed(keys), 1.0))))
+    assert goal.metric in keys
+    assert goal.direction in (UP, DOWN)
+    assert goal == again
