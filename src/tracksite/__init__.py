@@ -15,22 +15,15 @@ public name loads the module that holds it when it is first used.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from tracksite.errors import (
-    ArgumentError,
-    DamageError,
-    NotFoundError,
-    StateError,
-    StoreError,
-    TracksiteError,
-)
-from tracksite.version import __version__
+from tracksite.version import __version__ as __version__
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # the lists of names are the __all__ of these modules
     from tracksite import sklearn as sklearn
     from tracksite import tracking as tracking
-    from tracksite.tracking.fluent import *  # noqa: F403 - its __all__ is the list of names
+    from tracksite.errors import *  # noqa: F403
+    from tracksite.tracking.fluent import *  # noqa: F403
     from tracksite.tracking.models import *  # noqa: F403
     from tracksite.tracking.registry import *  # noqa: F403
     from tracksite.tracking.retrieve import *  # noqa: F403
@@ -43,11 +36,12 @@ _HOMES = (
     "tracksite.tracking.models",
     "tracksite.tracking.registry",
     "tracksite.tracking.retrieve",
+    "tracksite.errors",
 )
 _SUBMODULES = ("sklearn", "tracking")
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Load a public name when it is first used (PEP 562)."""
     if name in _SUBMODULES:
         return import_module(f"tracksite.{name}")

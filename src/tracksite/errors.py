@@ -2,6 +2,17 @@
 
 from __future__ import annotations
 
+__all__ = [
+    "ArgumentError",
+    "BuildError",
+    "ConfigError",
+    "DamageError",
+    "NotFoundError",
+    "StateError",
+    "StoreError",
+    "TracksiteError",
+]
+
 
 class TracksiteError(Exception):
     """The parent of every error that tracksite raises on purpose."""

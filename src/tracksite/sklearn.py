@@ -8,13 +8,14 @@ from tracksite.tracking import fluent, models
 
 if TYPE_CHECKING:
     from tracksite.tracking.entities import ModelInfo
+    from tracksite.tracking.kinds import Model
 
 __all__ = ["load_model", "log_model"]
 
 load_model = models.load_model
 
 
-def log_model(sk_model: Any, artifact_path: str = "model", **options: Any) -> ModelInfo:
+def log_model(sk_model: Model, artifact_path: str = "model", **options: Any) -> ModelInfo:
     """Write a scikit-learn model into the active run; see `ActiveRun.log_model`.
 
     Args:

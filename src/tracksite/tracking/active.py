@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import struct
 import threading
-import time
 import traceback
 import warnings
 from dataclasses import replace
 from datetime import UTC, datetime
+from time import time_ns
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from tracksite.errors import ArgumentError, StateError, StoreError
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from tracksite.store.local import LocalStore
     from tracksite.store.writer import RunWriter
     from tracksite.tracking.entities import RunInfo
+    from tracksite.tracking.kinds import Value
 
 END_STATUSES = ("finished", "failed", "killed")
 
@@ -53,6 +55,7 @@ class ActiveRun(ContentVerbs):
         self.info = info
         self.on_stop: list[Callable[[], None]] = []
         self._writer: Any = writer  # a RunWriter, then _Ended
+        self._point: Callable[[str, float, int, int], None] = writer.point
         self._params = dict(params)
         self._metric_keys: set[str] = set()
         self._pid = os.getpid()
@@ -92,10 +95,13 @@ class ActiveRun(ContentVerbs):
             value = check.number(key, value)
         if step is None:
             step = 0
-        elif type(step) is not int or not -check.INT64 <= step < check.INT64:
+        elif type(step) is not int:
             step = check.step(key, step)
-        micros = time.time_ns() // 1000 if timestamp is None else check.timestamp_us(timestamp)
-        self._writer.point(key, value, step, micros)
+        micros = time_ns() // 1000 if timestamp is None else check.timestamp_us(timestamp)
+        try:
+            self._point(key, value, step, micros)
+        except struct.error:  # dearer to look at each step than to let packing refuse it
+            self._point(key, value, check.step(key, step), micros)
 
     def log_metrics(
         self,
@@ -117,9 +123,9 @@ class ActiveRun(ContentVerbs):
             for key, value in check.mapping("metrics", metrics).items()
         }
         at = check.step("step", step or 0)
-        micros = time.time_ns() // 1000 if timestamp is None else check.timestamp_us(timestamp)
+        micros = time_ns() // 1000 if timestamp is None else check.timestamp_us(timestamp)
         for key, value in values.items():
-            self._writer.point(key, value, at, micros)
+            self._point(key, value, at, micros)
 
     def log_series(
         self,
@@ -144,7 +150,7 @@ class ActiveRun(ContentVerbs):
         key = check.key("metric", key)
         self._writer.series(key, *columns(key, values, steps, timestamps))
 
-    def log_param(self, key: str, value: Any) -> Any:
+    def log_param(self, key: str, value: Value) -> Value:
         """Log one param: a setting that the run was started with.
 
         Args:
@@ -179,7 +185,7 @@ class ActiveRun(ContentVerbs):
         if texts:
             self._patch(params=texts)
 
-    def set_tag(self, key: str, value: Any) -> None:
+    def set_tag(self, key: str, value: Value) -> None:
         """Set one tag: text about the run that may change later.
 
         Args:
@@ -233,6 +239,7 @@ class ActiveRun(ContentVerbs):
         for stop in self.on_stop if owner else ():
             stop()
         writer, self._writer = self._writer, _Ended(self.run_id)
+        self._point = self._writer.point
         if owner:
             self._say_end(writer, status, error)
         writer.close()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import getpass
 import os
 import socket
-from dataclasses import dataclass, fields as fields_of, replace
+from dataclasses import dataclass, replace
+from dataclasses import fields as fields_of
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
@@ -133,7 +134,10 @@ def fields(chosen: Capture) -> dict[str, Any]:
     if state and state.diff and chosen.git_diff:
         found["git_diff"] = command.mask_text(state.diff)
     if chosen.command:
-        found |= {"command": command.line(), "source": command.source(state and state.root)}
+        found |= {
+            "command": command.line(),
+            "source": command.source(state.root if state else None),
+        }
     if chosen.user:
         found |= {"user": _user(), "host": socket.gethostname()}
     if chosen.environment:

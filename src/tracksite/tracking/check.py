@@ -16,6 +16,8 @@ from tracksite.errors import ArgumentError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tracksite.tracking.kinds import Value
+
 MAX_KEY = 250
 MAX_PARAM = 6000
 MAX_TAG = 8000
@@ -117,7 +119,7 @@ def mapping(what: str, values: object) -> Mapping[Any, Any]:
     return values  # type: ignore[return-value]
 
 
-def number(key: str, value: Any) -> float:
+def number(key: str, value: Value) -> float:
     """Return a metric's value as a float.
 
     Whatever `float()` takes is accepted, as in MLflow: bools, NumPy scalars, 0-dimensional
@@ -133,7 +135,7 @@ def number(key: str, value: Any) -> float:
         ) from None
 
 
-def step(key: str, value: Any) -> int:
+def step(key: str, value: Value) -> int:
     """Return a step as a 64-bit int; whole floats are accepted, as in MLflow, others are not."""
     try:
         accepted = int(value) if _whole(value) else operator.index(value)
@@ -146,11 +148,11 @@ def step(key: str, value: Any) -> int:
     return accepted
 
 
-def _whole(value: Any) -> bool:
+def _whole(value: Value) -> bool:
     return isinstance(value, float) and value.is_integer()
 
 
-def timestamp_us(value: Any) -> int:
+def timestamp_us(value: Value) -> int:
     """Return microseconds since 1970 from a datetime or from MLflow's milliseconds.
 
     A datetime without a time zone is local time, as everywhere in `datetime`.

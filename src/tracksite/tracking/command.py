@@ -11,13 +11,13 @@ from pathlib import Path
 
 MASK = "***"
 
-_SECRET_NAME = (
+_SENSITIVE = (
     r"(?:pass(?:word|wd|phrase|code)?|pwd|secret|token|credential|api[-_]?key|apikey|auth|bearer|"
     r"access[-_]?key|private[-_]?key|signing[-_]?key|encryption[-_]?key|session[-_]?key|cookie|dsn|"
     r"connection[-_]?string)s?"
 )
 # The secret word ends the name or is followed by another word of it: not "author", "tokenizer".
-_NAMED = re.compile(rf"(?i)(?:^|[-_.]|[a-z](?=[A-Z])){_SECRET_NAME}(?:[-_.]\w+)*$")
+_NAMED = re.compile(rf"(?i)(?:^|[-_.]|[a-z](?=[A-Z])){_SENSITIVE}(?:[-_.]\w+)*$")
 _COUNTS = re.compile(r"(?i)(?:max|min|num|n|new|total|count|per|pad|eos|bos|unk|mask)[-_.]")
 _KEYISH = re.compile(r"(?i)(?:^|[-_.])key$")
 _USER_INFO = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)[^/\s@'\"]+@")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from abc import ABC, abstractmethod
 from pathlib import PurePosixPath
@@ -13,9 +12,12 @@ from tracksite.tracking import artifacts, check
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
     from datetime import datetime
     from pathlib import Path
+
+    from tracksite.tracking.entities import ModelInfo
+    from tracksite.tracking.kinds import Dataset, Figure, Image, Model, Table
 
 
 class ContentVerbs(ABC):
@@ -108,7 +110,7 @@ class ContentVerbs(ABC):
 
         self._put_bytes(artifact_file, document_bytes(dictionary, _suffix(artifact_file)))
 
-    def log_table(self, data: Any, artifact_file: str) -> None:
+    def log_table(self, data: Table, artifact_file: str) -> None:
         """Write a table into the run; logged again, its rows are added to those there.
 
         Args:
@@ -126,7 +128,7 @@ class ContentVerbs(ABC):
         self._put_bytes(path, table_bytes(data, _suffix(path), before))
 
     def log_figure(
-        self, figure: Any, artifact_file: str, *, save_kwargs: Mapping[str, Any] | None = None
+        self, figure: Figure, artifact_file: str, *, save_kwargs: Mapping[str, Any] | None = None
     ) -> None:
         """Write a figure into the run, in the format that the name's ending says.
 
@@ -146,7 +148,7 @@ class ContentVerbs(ABC):
 
     def log_image(
         self,
-        image: Any,
+        image: Image,
         artifact_file: str | None = None,
         *,
         key: str | None = None,
@@ -180,7 +182,7 @@ class ContentVerbs(ABC):
 
     def log_input(
         self,
-        dataset: Any,
+        dataset: Dataset,
         context: str | None = None,
         *,
         name: str | None = None,
@@ -207,15 +209,15 @@ class ContentVerbs(ABC):
 
     def log_model(
         self,
-        model: Any,
+        model: Model,
         name: str = "model",
         *,
         flavor: str | None = None,
         registered_model_name: str | None = None,
-        input_example: Any = None,
+        input_example: Dataset = None,
         signature: Mapping[str, Any] | None = None,
         artifact_path: str | None = None,
-    ) -> Any:
+    ) -> ModelInfo:
         """Write a model into the run, and register it where a name is given.
 
         Args:

@@ -5,22 +5,25 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tracksite.errors import ArgumentError
 from tracksite.tracking import artifacts, check, frames
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
     import pyarrow as pa
     from numpy.typing import NDArray
+
+    from tracksite.tracking.kinds import Dataset
 
 DIGEST = "sha256:"
 
 
 def describe(
-    dataset: Any,
+    dataset: Dataset,
     *,
     context: str | None = None,
     name: str | None = None,
@@ -54,12 +57,12 @@ def describe(
     }
 
 
-def schema_of(value: Any) -> dict[str, Any] | None:
+def schema_of(value: Dataset) -> dict[str, Any] | None:
     """Return {column: type} of a table, {"shape", "dtype"} of an array, None of anything else."""
     return _of_value(value)[1] if frames.is_table(value) or _is_array(value) else None
 
 
-def _of_value(value: Any) -> tuple[str, dict[str, Any] | None, int | None]:
+def _of_value(value: Dataset) -> tuple[str, dict[str, Any] | None, int | None]:
     if frames.is_table(value):
         table = frames.arrow(value)
         return table_digest(table), _columns(table.schema), table.num_rows
@@ -111,7 +114,7 @@ def table_digest(table: pa.Table) -> str:
     return DIGEST + total.hexdigest()
 
 
-def _feed(total: Any, chunk: pa.Array) -> None:
+def _feed(total: hashlib._Hash, chunk: pa.Array) -> None:
     """Feed one chunk value by value in two passes that do not see where chunks end."""
     import pyarrow as pa
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING
 
 from tracksite.errors import ArgumentError
 
+if TYPE_CHECKING:
+    from tracksite.tracking.kinds import Document, Value
 
-def document_bytes(content: Any, suffix: str) -> bytes:
+
+def document_bytes(content: Document, suffix: str) -> bytes:
     """Return a dict or list as YAML where `suffix` is "yaml" or "yml", else as JSON.
 
     Args:
@@ -35,11 +38,11 @@ def document_bytes(content: Any, suffix: str) -> bytes:
     return f"{text}\n".encode(errors="backslashreplace")
 
 
-def _plain_top(content: Any) -> Any:
+def _plain_top(content: Document) -> Document:
     return dict(content) if hasattr(content, "items") else content
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Value) -> Document:
     """Return what JSON can write of a value that it does not know."""
     for method in ("tolist", "isoformat"):
         if hasattr(value, method):
@@ -53,7 +56,7 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"a value of type {type(value).__name__} has no JSON form")
 
 
-def _yaml(content: Any) -> str:
+def _yaml(content: Document) -> str:
     try:
         import yaml  # type: ignore[import-untyped,unused-ignore]
     except ImportError:

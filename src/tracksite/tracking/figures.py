@@ -10,8 +10,10 @@ from tracksite.errors import ArgumentError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from tracksite.tracking.kinds import Figure
 
-def figure_bytes(figure: Any, suffix: str, options: Mapping[str, Any]) -> bytes:
+
+def figure_bytes(figure: Figure, suffix: str, options: Mapping[str, Any]) -> bytes:
     """Return a figure as the bytes of a file of the kind that `suffix` names.
 
     Args:
@@ -33,14 +35,16 @@ def figure_bytes(figure: Any, suffix: str, options: Mapping[str, Any]) -> bytes:
     return write(figure, suffix, options)
 
 
-def _origins(figure: Any) -> list[str]:
+def _origins(figure: Figure) -> list[str]:
     return [parent.__module__.partition(".")[0] for parent in type(figure).__mro__]
 
 
-def _matplotlib(figure: Any, suffix: str, options: Mapping[str, Any]) -> bytes:
+def _matplotlib(figure: Figure, suffix: str, options: Mapping[str, Any]) -> bytes:
     """Write a figure, or the figure that some axes are in; the same figure, the same bytes."""
     figure = getattr(figure, "figure", None) or figure
-    known = getattr(getattr(figure, "canvas", None), "get_supported_filetypes", dict)()
+    known: Mapping[str, str] = getattr(
+        getattr(figure, "canvas", None), "get_supported_filetypes", dict
+    )()
     if suffix not in known:
         raise ArgumentError(
             f"matplotlib does not write {suffix!r} from a {type(figure).__name__}: "
@@ -52,7 +56,7 @@ def _matplotlib(figure: Any, suffix: str, options: Mapping[str, Any]) -> bytes:
     return file.getvalue()
 
 
-def _plotly(figure: Any, suffix: str, options: Mapping[str, Any]) -> bytes:
+def _plotly(figure: Figure, suffix: str, options: Mapping[str, Any]) -> bytes:
     """Write HTML that needs no network, JSON, or an image where kaleido is installed."""
     if suffix in {"html", "htm"}:
         return str(figure.to_html(**options)).encode()
@@ -67,7 +71,7 @@ def _plotly(figure: Any, suffix: str, options: Mapping[str, Any]) -> bytes:
         ) from error
 
 
-def _altair(figure: Any, suffix: str, options: Mapping[str, Any]) -> bytes:
+def _altair(figure: Figure, suffix: str, options: Mapping[str, Any]) -> bytes:
     """Write the Vega-Lite specification, HTML, or an image where vl-convert is installed."""
     if suffix == "json":
         return str(figure.to_json(**options)).encode()

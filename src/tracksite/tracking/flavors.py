@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import importlib.util
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias
 
 from tracksite.errors import ArgumentError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
     from pathlib import Path
+
+    from tracksite.tracking.kinds import Model
+
+
+Trust: TypeAlias = "bool | Collection[str]"
 
 
 @dataclass(frozen=True)
@@ -20,25 +25,25 @@ class Flavor:
     Attributes:
         file: name of the file in the model's folder.
         packages: modules that it needs.
-        runs_code: whether reading an untrusted file can run any code, as unpickling does.
         save: writes a model to a path.
         load: reads it; `trusted` is as for `load_model`.
+        runs_code: whether reading an untrusted file can run any code, as unpickling does.
     """
 
     file: str
     packages: tuple[str, ...]
-    runs_code: bool
-    save: Callable[[Any, Path], object]
-    load: Callable[[Path, bool | Collection[str]], Any]
+    save: Callable[[Model, Path], object]
+    load: Callable[[Path, Trust], Model]
+    runs_code: bool = False
 
 
-def _save_skops(model: Any, path: Path) -> None:
+def _save_skops(model: Model, path: Path) -> None:
     import skops.io
 
     skops.io.dump(model, path)
 
 
-def _load_skops(path: Path, trusted: bool | Collection[str]) -> Any:
+def _load_skops(path: Path, trusted: Trust) -> Model:
     """Read by skops, which builds only types that it knows or that are trusted by name."""
     import skops.io
 
@@ -53,26 +58,26 @@ def _load_skops(path: Path, trusted: bool | Collection[str]) -> Any:
     return skops.io.load(path, trusted=allowed)
 
 
-def _save_joblib(model: Any, path: Path) -> None:
+def _save_joblib(model: Model, path: Path) -> None:
     import joblib
 
     joblib.dump(model, path)
 
 
-def _load_joblib(path: Path, trusted: bool | Collection[str]) -> Any:  # noqa: ARG001
+def _load_joblib(path: Path, trusted: Trust) -> Model:  # noqa: ARG001
     import joblib
 
     return joblib.load(path)
 
 
-def _save_cloudpickle(model: Any, path: Path) -> None:
+def _save_cloudpickle(model: Model, path: Path) -> None:
     import cloudpickle
 
     with path.open("wb") as file:
         cloudpickle.dump(model, file)
 
 
-def _load_cloudpickle(path: Path, trusted: bool | Collection[str]) -> Any:  # noqa: ARG001
+def _load_cloudpickle(path: Path, trusted: Trust) -> Model:  # noqa: ARG001
     import cloudpickle
 
     with path.open("rb") as file:
@@ -80,10 +85,10 @@ def _load_cloudpickle(path: Path, trusted: bool | Collection[str]) -> Any:  # no
 
 
 FLAVORS: dict[str, Flavor] = {
-    "skops": Flavor("model.skops", ("skops",), False, _save_skops, _load_skops),
-    "joblib": Flavor("model.joblib", ("joblib",), True, _save_joblib, _load_joblib),
+    "skops": Flavor("model.skops", ("skops",), _save_skops, _load_skops),
+    "joblib": Flavor("model.joblib", ("joblib",), _save_joblib, _load_joblib, runs_code=True),
     "cloudpickle": Flavor(
-        "model.pkl", ("cloudpickle",), True, _save_cloudpickle, _load_cloudpickle
+        "model.pkl", ("cloudpickle",), _save_cloudpickle, _load_cloudpickle, runs_code=True
     ),
 }
 # Which flavours suit the objects of a library, best first.

@@ -10,7 +10,6 @@ from __future__ import annotations
 import atexit
 import functools
 import inspect
-import os
 import sys
 import threading
 import traceback
@@ -18,7 +17,7 @@ import warnings
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
-from tracksite.errors import ArgumentError, NotFoundError, StateError, StoreError
+from tracksite.errors import ArgumentError, StateError, StoreError
 from tracksite.store.ids import check_run_id, new_run_id
 from tracksite.tracking import capture, check, search, target
 from tracksite.tracking.active import ActiveRun, exit_status
@@ -30,10 +29,12 @@ from tracksite.tracking.target import get_tracking_uri, is_tracking_uri_set, set
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from tracksite.tracking.kinds import Value
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
-__all__ = [  # noqa: RUF022 - by topic
+__all__ = [
     "ActiveRun",
     "active_run",
     "configure",
@@ -139,7 +140,7 @@ def set_experiment_tags(tags: Mapping[str, Any]) -> None:
     target.declare_experiment(target.active_experiment(), tags=check.tags(tags))
 
 
-def set_experiment_tag(key: str, value: Any) -> None:
+def set_experiment_tag(key: str, value: Value) -> None:
     """Set one tag of the active experiment."""
     set_experiment_tags({key: value})
 
@@ -181,7 +182,7 @@ def start_run(
         StoreError: the store cannot be opened.
     """
     parent = _parent(run_id, parent_run_id, nested=nested)
-    fields = {"tags": check.tags(tags or {})}
+    fields: dict[str, Any] = {"tags": check.tags(tags or {})}
     if description is not None:
         fields["description"] = check.text("description", "", description, check.MAX_NOTES)
     if run_name is not None:

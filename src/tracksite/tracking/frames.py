@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tracksite.errors import ArgumentError
 
 if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
+
+    from tracksite.tracking.kinds import Table
 
 
 def library(value: object) -> str:
@@ -28,7 +30,7 @@ def is_table(value: object) -> bool:
     )
 
 
-def arrow(value: Any) -> pa.Table:
+def arrow(value: Table) -> pa.Table:
     """Return a Polars or pandas frame or series, an Arrow table or a dict of columns as Arrow.
 
     Raises:
@@ -65,7 +67,7 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str | bytes)
 
 
-def polars(value: Any) -> pl.DataFrame:
+def polars(value: Table) -> pl.DataFrame:
     """Return the same as a Polars DataFrame; raises as `arrow`."""
     import polars as pl
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tracksite.errors import ArgumentError
 
@@ -11,11 +11,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from tracksite.tracking.kinds import Image
+
 FORMATS = {"png": "PNG", "jpg": "JPEG", "jpeg": "JPEG", "webp": "WEBP", "gif": "GIF", "bmp": "BMP"}
 _CHANNELS = (1, 3, 4)
 
 
-def image_bytes(image: Any, suffix: str) -> bytes:
+def image_bytes(image: Image, suffix: str) -> bytes:
     """Return an image as the bytes of a file.
 
     Args:
@@ -44,7 +46,7 @@ def image_bytes(image: Any, suffix: str) -> bytes:
     return file.getvalue()
 
 
-def pixels(image: Any) -> NDArray[np.uint8]:
+def pixels(image: Image) -> NDArray[np.uint8]:
     """Return an array as uint8 pixels of shape (height, width) or (height, width, 3 or 4).
 
     Floats are taken as 0..1 and scaled to 0..255; integers and bools likewise must be in range.

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Collection, Iterator, Mapping
 
+    from tracksite.tracking.kinds import Dataset, Model
+
 __all__ = ["load_model"]
 
 FORMAT = 1
@@ -34,9 +36,9 @@ DESCRIPTION = "model.json"
 
 @contextlib.contextmanager
 def written(
-    model: Any,
+    model: Model,
     flavor: str | None,
-    input_example: Any = None,
+    input_example: Dataset = None,
     signature: Mapping[str, Any] | None = None,
 ) -> Iterator[tuple[Path, dict[str, Any]]]:
     """Write a model into a temporary folder; yield it and the model's row: flavor, digest.
@@ -68,7 +70,7 @@ def written(
         yield folder, {"flavor": chosen, "digest": f"sha256:{digest}"}
 
 
-def _save(model: Any, choices: tuple[str, ...], folder: Path) -> str:
+def _save(model: Model, choices: tuple[str, ...], folder: Path) -> str:
     """Write by the first flavour that can; return its name."""
     troubles: list[str] = []
     for name in choices:
@@ -97,7 +99,7 @@ def _save(model: Any, choices: tuple[str, ...], folder: Path) -> str:
 
 
 def _signature(
-    model: Any, example: Any, signature: Mapping[str, Any] | None
+    model: Model, example: Dataset, signature: Mapping[str, Any] | None
 ) -> Mapping[str, Any] | None:
     if signature is not None:
         return signature
@@ -108,7 +110,7 @@ def _signature(
     return None if inputs is None else {"inputs": inputs}
 
 
-def _versions(model: Any, flavor: str) -> dict[str, str]:
+def _versions(model: Model, flavor: str) -> dict[str, str]:
     """Return the versions of Python, tracksite, the flavour and the model's own library."""
     modules = {*flavors.named(flavor).packages, type(model).__module__.partition(".")[0]}
     known = importlib.metadata.packages_distributions()
@@ -127,7 +129,7 @@ def logged(run_id: str, path: str, flavor: str, registered_model_name: str | Non
 
 def load_model(
     model_uri: str | os.PathLike[str], *, trusted: bool | Collection[str] = False
-) -> Any:
+) -> Model:
     """Return a logged model.
 
     Args:

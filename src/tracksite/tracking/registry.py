@@ -13,7 +13,9 @@ from tracksite.tracking.entities import ModelVersion, RegisteredModel
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = [  # noqa: RUF022 - by topic
+    from tracksite.tracking.kinds import Value
+
+__all__ = [
     "create_registered_model",
     "delete_model_version",
     "delete_registered_model",
@@ -317,7 +319,7 @@ def update_model_version(name: str, version: int | str, description: str) -> Mod
     return get_model_version(name, version)
 
 
-def set_model_version_tag(name: str, version: int | str, key: str, value: Any) -> None:
+def set_model_version_tag(name: str, version: int | str, key: str, value: Value) -> None:
     """Set one tag of a version."""
     _patch_version(get_model_version(name, version), {"tags": check.tags({key: value})})
 

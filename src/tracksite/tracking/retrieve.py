@@ -70,7 +70,7 @@ def _fetch(run_id: str, path: str | None, dst: str | os.PathLike[str] | None) ->
     ]
     if not rows and wanted is not None:
         raise NotFoundError(
-            f"run {run_id} has no artifact {wanted!r}: list_artifacts({run_id!r}) shows what it has."
+            f"run {run_id} has no artifact {wanted!r}: list_artifacts() shows what it has."
         )
     into = folder if dst is None else Path(dst)
     into.mkdir(parents=True, exist_ok=True)

@@ -247,13 +247,13 @@ def search_runs(
         raise ArgumentError(
             f"output_format {output_format!r} is not known: use 'polars', 'pandas' or 'list'."
         )
-    if isinstance(max_results, bool) or not isinstance(max_results, int) or max_results < 1:
+    if type(max_results) is not int or max_results < 1:
         raise ArgumentError(f"max_results {max_results!r} is not a positive whole number.")
     rows = _of_experiments(
         _view(run_view_type), experiment_ids, experiment_names, everything=search_all_experiments
     )
     wide = leaderboard.wide(rows)
-    if filter_string and filter_string.strip():
+    if filter_string.strip():
         wide = filters.apply(wide, filter_string)
     wide = leaderboard.order(wide, order_by or ()).head(max_results)
     if output_format == "list":

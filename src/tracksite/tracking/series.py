@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from tracksite.tracking.kinds import Value
+
 
 def columns(
     key: str,
@@ -44,7 +46,7 @@ def columns(
     return numbers.astype(np.float64), at, times
 
 
-def _column(key: str, what: str, values: Any) -> NDArray[Any]:
+def _column(key: str, what: str, values: Value) -> NDArray[Any]:
     import numpy as np
 
     try:

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 from tracksite.errors import ArgumentError, TracksiteError
 
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    Counters: TypeAlias = Any  # what psutil.net_io_counters() returns
     from collections.abc import Iterator
 
     from tracksite.tracking.active import ActiveRun
@@ -68,7 +71,7 @@ def _sample(run: ActiveRun, interval_s: float, stopped: threading.Event) -> None
             step += 1
 
 
-def _host(begin: Any) -> dict[str, float]:
+def _host(begin: Counters) -> dict[str, float]:
     import psutil
 
     memory, disk = psutil.virtual_memory(), psutil.disk_usage("/")

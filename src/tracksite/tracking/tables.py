@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tracksite.errors import ArgumentError
 from tracksite.tracking import frames
@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+    from tracksite.tracking.kinds import Table
 
-def table_bytes(data: Any, suffix: str, before: Path | None = None) -> bytes:
+
+def table_bytes(data: Table, suffix: str, before: Path | None = None) -> bytes:
     """Return a table as the bytes of a file.
 
     Args:

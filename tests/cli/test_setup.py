@@ -1,0 +1,106 @@
+"""Init and completion."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from tests.cli.conftest import RUNS
+from tracksite import config
+from tracksite.version import __version__
+
+WORKFLOW = ".github/workflows/tracksite.yml"
+
+
+def test_init_writes_settings_that_are_valid(tracksite, tmp_path):
+    """Init writes a tracksite.toml that reads as settings, says where, and what to do next."""
+    result = tracksite("init", tmp_path / "new")
+
+    assert config.load(tmp_path / "new").title == "Experiments"
+    assert result.stdout == f"{tmp_path / 'new' / 'tracksite.toml'}\n"
+    assert len(result.stderr.splitlines()) == 3
+
+
+def test_init_never_writes_over_a_file_unasked(tracksite, tmp_path):
+    """A file that is there stays, unless --force; and then nothing else is written either."""
+    mine = tmp_path / "tracksite.toml"
+    mine.write_text("title = 'Mine'\n")
+
+    refused = tracksite("init", tmp_path, "--github-pages")
+
+    assert refused.exit_code == 1
+    assert str(mine) in refused.stderr
+    assert "--force" in refused.stderr
+    assert mine.read_text() == "title = 'Mine'\n"
+    assert not (tmp_path / WORKFLOW).exists()
+    assert tracksite("init", tmp_path, "--force").exit_code == 0
+    assert "Mine" not in mine.read_text()
+
+
+def test_the_workflow_publishes_with_the_official_actions_and_few_rights(tracksite, tmp_path):
+    """The workflow builds, uploads and deploys by GitHub's own actions; only deploy may publish."""
+    tracksite("init", tmp_path, "--github-pages")
+    text = (tmp_path / WORKFLOW).read_text()
+    build, deploy = text.split("  deploy:\n")
+
+    used = re.findall(r"uses: ([\w/-]+)@v\d+\n", text)
+    assert used == [
+        "actions/checkout",
+        "actions/setup-python",
+        "actions/configure-pages",
+        "actions/upload-pages-artifact",
+        "actions/deploy-pages",
+    ]
+    assert "permissions:\n  contents: read\n" in build
+    assert "write" not in build
+    assert "pages: write" in deploy
+    assert "id-token: write" in deploy
+    assert "concurrency:" in build
+    assert f'pip install "tracksite=={__version__}"' in build
+    assert "tracksite build runs -o site" in build
+    assert "{version}" not in text
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_is_a_script_for_that_shell(tracksite, shell):
+    """Completion prints a script that names the command, and --help says where to put it."""
+    script = tracksite("completion", shell).stdout
+
+    assert f"_TRACKSITE_COMPLETE={shell}_complete" in script
+    assert f"tracksite completion {shell}" in tracksite("completion", "--help").stdout
+
+
+def test_the_bash_script_is_valid(tracksite):
+    """Bash can read its completion script."""
+    bash = shutil.which("bash") or pytest.skip("no bash")
+    script = tracksite("completion", "bash").stdout
+
+    subprocess.run([bash, "-n"], input=script, text=True, check=True)
+
+
+def complete(*words):
+    """Return what bash would offer for the last of these words."""
+    variables = {
+        "_TRACKSITE_COMPLETE": "bash_complete",
+        "COMP_WORDS": " ".join(words),
+        "COMP_CWORD": str(len(words) - 1),
+    }
+    command = [sys.executable, "-c", "from tracksite.cli import main; main()"]
+    shown = subprocess.check_output(command, env=os.environ | variables, text=True)
+    return [line.partition(",")[2] for line in shown.splitlines() if line]
+
+
+def test_commands_and_runs_are_completed(store):
+    """Commands complete by name, and a run by the start of its id in the default store."""
+    assert complete("tracksite", "sh") == ["show"]
+    assert complete("tracksite", "show", "0190c2f5") == [RUNS["diverged"]]
+
+
+def test_completing_runs_without_a_store_offers_nothing():
+    """Where there is no store, completion offers no run and prints no error."""
+    assert complete("tracksite", "show", "01") == []
