@@ -38,7 +38,12 @@ def encode_blocks(content: bytes | memoryview) -> bytes:
     blocks = [view[start : start + BLOCK] for start in range(0, len(view), BLOCK)]
     groups = [blocks[start : start + GROUP] for start in range(0, len(blocks), GROUP)]
     body = b"".join([*map(block_digest, blocks), *map(_parity, groups)])
-    head = {"format": FORMAT, "bytes": len(view), "block": BLOCK, "group": GROUP}
+    head: dict[str, int | str] = {
+        "format": FORMAT,
+        "bytes": len(view),
+        "block": BLOCK,
+        "group": GROUP,
+    }
     head["digest"] = block_digest(body).hex()
     return json.dumps(head).encode() + b"\n" + body
 

@@ -240,9 +240,11 @@ def _remove(root: Path, manifest: Manifest, grace_s: float, now: float) -> int:
         if part.commit in taken
     ]
     current = {one.file for one in (*manifest.runs, *manifest.points)}
-    for path in (root / "packs").iterdir():
-        if path.name.removesuffix(packs.BLOCKS) not in current and _age(path, now) >= GRACE_S:
-            old.append(path)
+    old += [
+        path
+        for path in (root / "packs").iterdir()
+        if path.name.removesuffix(packs.BLOCKS) not in current and _age(path, now) >= GRACE_S
+    ]
     old += [path for path in (root / "manifest").iterdir() if path.name < in_force.name]
     for path in old:
         path.unlink(missing_ok=True)

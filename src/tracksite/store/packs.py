@@ -13,7 +13,7 @@ import json
 import os
 import re
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 from tracksite.errors import DamageError
 from tracksite.schema import FORMAT, runs_schema
@@ -21,10 +21,12 @@ from tracksite.store import parts
 from tracksite.store.blocks import CheckedFile, decode_blocks, encode_blocks
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
     from pathlib import Path
 
     import polars as pl
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
 _MANIFEST_NAME = re.compile(r"([0-9]{8})\.json")
 PACK_NAME = re.compile(r"[0-9a-f]{40}\.(runs|points)\.parquet")
@@ -136,7 +138,7 @@ def open_pack(root: Path, file: str) -> IO[bytes] | CheckedFile:
         return io.BytesIO(content)
 
 
-def packed_schema() -> Any:
+def packed_schema() -> pa.Schema:
     """Return the Arrow schema of `packs/*.runs.parquet`.
 
     That of `runs_schema()` and, for what the row was before, `part` and `points_part`: the hashes
@@ -148,8 +150,20 @@ def packed_schema() -> Any:
     return schema.append(pa.field("part", pa.string())).append(pa.field("points_part", pa.string()))
 
 
-def read_packed(root: Path, file: str, columns: list[str] | None = None) -> pl.DataFrame:
+def read_packed(
+    root: Path,
+    file: str,
+    columns: list[str] | None = None,
+    *,
+    on_mended: Callable[[int], object] = bool,
+) -> pl.DataFrame:
     """Return the rows of one `runs` pack, every byte checked.
+
+    Args:
+        root: the store's folder.
+        file: the pack's name.
+        columns: None for all of `packed_schema()`.
+        on_mended: told how many blocks were damaged, if any were and could be mended.
 
     Raises:
         DamageError: it is damaged beyond mending, or is not such a pack.
@@ -162,10 +176,22 @@ def read_packed(root: Path, file: str, columns: list[str] | None = None) -> pl.D
     with open_pack(root, file) as content:
         try:
             table = pq.read_table(content, columns=columns)
-            frame = pl.DataFrame(pl.from_arrow(table))
-            return frame.select(columns or packed_schema().names)
+            frame = pl.DataFrame(pl.from_arrow(table)).select(columns or packed_schema().names)
         except (pa.ArrowException, pl.exceptions.PolarsError, OSError) as error:
             raise DamageError(f"{file} cannot be read ({error}): restore it.") from error
+        if isinstance(content, CheckedFile) and content.mended:
+            on_mended(len(content.mended))
+    return frame
+
+
+def packed_numbers(root: Path, run_id: str) -> list[int]:
+    """Return the Lamport numbers of a run's patches that are in packs."""
+    found: list[int] = []
+    for one in newest_manifest(root).runs:
+        if one.may_hold(run_id):
+            rows = read_packed(root, one.file, ["run_id", "seq"])
+            found += [seq for owner, seq in rows.iter_rows() if owner == run_id]
+    return found
 
 
 def read_packed_points(
@@ -194,7 +220,7 @@ def read_packed_points(
     return pl.DataFrame(pl.from_arrow(table)).filter(wanted)
 
 
-def _groups_of(metadata: Any, run_ids: list[str]) -> list[int]:
+def _groups_of(metadata: pq.FileMetaData, run_ids: list[str]) -> list[int]:
     """Return the row groups whose range of run_id takes in one of these sorted ids."""
     from bisect import bisect_left
 
@@ -209,6 +235,6 @@ def _groups_of(metadata: Any, run_ids: list[str]) -> list[int]:
 
 def _names(folder: Path) -> list[str]:
     try:
-        return os.listdir(folder)
+        return [path.name for path in folder.iterdir()]
     except FileNotFoundError:
         return []

@@ -7,18 +7,18 @@ import io
 import os
 from collections import defaultdict
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tracksite.errors import DamageError
 from tracksite.schema import Problem, points_schema, runs_schema
-from tracksite.store import parts, patches, points
+from tracksite.store import packs, parts, patches, points, verdicts
 from tracksite.store.livelog import SEGMENT_NAME, LiveSegment, read_segment
 from tracksite.store.process import is_alive
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
     from concurrent.futures import Executor
-    from pathlib import Path
 
     import polars as pl
 
@@ -151,12 +151,12 @@ def read_patches(
     ):
         if isinstance(outcome, bytes):
             sound.append((part, outcome))
-        elif outcome is not None:
+        else:
             problems.append(outcome)
     return _decode(sound, problems)
 
 
-def _checked(folder: Path, part: parts.PartName) -> bytes | Problem | None:
+def _checked(folder: Path, part: parts.PartName) -> bytes | Problem:
     import polars as pl
 
     try:
@@ -166,7 +166,7 @@ def _checked(folder: Path, part: parts.PartName) -> bytes | Problem | None:
             raise DamageError(message)  # noqa: TRY301 - one exit for every damage
         parts.check_format(part.file, pl.read_parquet_metadata(io.BytesIO(content)))
     except FileNotFoundError:
-        return None
+        raise
     except DamageError as error:
         return Problem(f"log/{part.file}", part.run_id, str(error))
     except Exception as error:  # noqa: BLE001 - a decoder may raise anything on hostile bytes
@@ -194,28 +194,92 @@ def _decode(sound: list[tuple[parts.PartName, bytes]], problems: list[Problem]) 
 
 
 def check_points(
-    folder: Path, names: Sequence[parts.PartName], pool: Executor, problems: list[Problem]
+    folder: Path,
+    names: Sequence[parts.PartName],
+    pool: Executor,
+    problems: list[Problem],
 ) -> dict[str, tuple[str, ...]]:
-    """Return run_id -> paths of its sound `points` parts, and name the damaged ones."""
+    """Return run_id → paths of its sound `points` parts, and name the damaged ones.
+
+    Raises:
+        FileNotFoundError: one of them is gone.
+    """
+    cache = verdicts.cache_file(folder)
+    known = verdicts.load(cache) if names else {}
+    found = verdicts.of(folder / part.file for part in names)
+    unknown = [part for part in names if known.get(part.file) != found.get(part.file)]
+    damaged = dict(zip(unknown, pool.map(lambda part: _damage(folder, part), unknown), strict=True))
     files: defaultdict[str, list[str]] = defaultdict(list)
-    for part, outcome in zip(
-        names, pool.map(lambda part: _sound(folder, part), names), strict=True
-    ):
-        if outcome is None:
+    for part in names:
+        problem = damaged.get(part)
+        if problem is None:
             files[part.run_id].append(str(folder / part.file))
-        elif isinstance(outcome, Problem):
-            problems.append(outcome)
+        else:
+            problems.append(problem)
+            del found[part.file]
+    if unknown:
+        verdicts.save(cache, {**known, **found})
     return {run_id: tuple(paths) for run_id, paths in files.items()}
 
 
-def _sound(folder: Path, part: parts.PartName) -> Problem | FileNotFoundError | None:
+def _damage(folder: Path, part: parts.PartName) -> Problem | None:
     try:
         parts.read_checked(folder, part)
-    except FileNotFoundError as error:
-        return error
     except DamageError as error:
         return Problem(f"log/{part.file}", part.run_id, str(error))
     return None
+
+
+def read_points(
+    files: Iterable[str],
+    run_ids: Collection[str],
+    keys: Collection[str] | None = None,
+    *,
+    on_damage: Callable[[Problem], object] = bool,
+) -> pl.DataFrame:
+    """Return points, every byte checked as it is read; columns as `points_schema()`.
+
+    Args:
+        files: of `Snapshot.point_files`.
+        run_ids: whose points.
+        keys: of which metrics; None for all.
+        on_damage: told of each file whose points are left out because it is damaged or gone.
+    """
+    import polars as pl
+
+    loose: list[bytes] = []
+    frames = [pl.DataFrame(pl.from_arrow(points_schema().empty_table()))]
+    for path in map(Path, dict.fromkeys(files)):
+        part = parts.parse_name(path.name)
+        try:
+            if part is None:
+                root = path.parent.parent
+                frames.append(packs.read_packed_points(root, path.name, run_ids, keys))
+            else:
+                loose.append(parts.read_checked(path.parent, part))
+        except (DamageError, FileNotFoundError) as error:
+            owner = part.run_id if part else None
+            on_damage(Problem(f"{path.parent.name}/{path.name}", owner, str(error)))
+    if loose:
+        wanted = pl.col("run_id").is_in(sorted(run_ids))
+        if keys is not None:
+            wanted &= pl.col("key").is_in(sorted(keys))
+        frames.append(pl.read_parquet(loose).select(frames[0].columns).filter(wanted))
+    return pl.concat(frames)
+
+
+def empty_packed() -> pl.DataFrame:
+    """Return no packed patches, with every column of `packs.packed_schema()`."""
+    import polars as pl
+
+    return pl.DataFrame(pl.from_arrow(packs.packed_schema().empty_table()))
+
+
+def concatenated(patches: pl.DataFrame, packed: pl.DataFrame) -> pl.DataFrame:
+    """Return loose and packed patches as one frame, columns as `runs_schema()`."""
+    import polars as pl
+
+    return pl.concat([patches, packed.select(patches.columns)]) if packed.height else patches
 
 
 def empty_patches() -> pl.DataFrame:
