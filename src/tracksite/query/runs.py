@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tracksite.schema import Snapshot
 
 _ORDER = ["run_id", "seq", "writer"]
+_REMOVABLE = ("tags", "aliases")  # a null text removes the key
 DEFAULT_EXPERIMENT = "Default"
 
 
@@ -48,20 +49,26 @@ def _true_status(alive: Collection[str]) -> pl.Expr:
 
 
 def _folded_list(patches: pl.DataFrame, name: str) -> pl.DataFrame:
-    """Return run_id and the list field with one item per key."""
-    items = (
-        patches.select("run_id", name)
-        .filter(pl.col(name).list.len() > 0)
-        .explode(name)
-        .with_columns(pl.col(name).struct.unnest())
-        .drop(name)
-    )
+    """Return run_id and the list field with one item per key, sorted by key.
+
+    Most runs say it in one patch, where keys are sorted and stand once: those stay as they are.
+    """
+    rows = patches.select("run_id", name).filter(pl.col(name).list.len() > 0)
+    once = rows.filter(pl.col("run_id").is_unique())
+    if name in _REMOVABLE:
+        kept = pl.element().struct.field("text").is_not_null()
+        once = once.with_columns(pl.col(name).list.filter(kept)).filter(pl.col(name).list.len() > 0)
+    return pl.concat([once, _merged_list(rows.filter(pl.col("run_id").is_duplicated()), name)])
+
+
+def _merged_list(rows: pl.DataFrame, name: str) -> pl.DataFrame:
+    items = rows.explode(name).with_columns(pl.col(name).struct.unnest()).drop(name)
     key, fields = LIST_KEYS[name], [column for column in items.columns if column != "run_id"]
     if name == "metrics":
         items = merge_summaries(items)
     else:
         items = items.unique(["run_id", key], keep="last", maintain_order=True)
-        if name in ("tags", "aliases"):
+        if name in _REMOVABLE:
             items = items.filter(pl.col("text").is_not_null())
     return (
         items.sort("run_id", key)
