@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from tracksite.errors import DamageError
+from tracksite.errors import DamageError, StoreError
 from tracksite.schema import FORMAT, FORMAT_KEY, points_schema
 from tracksite.store import packs, parts, reading
 from tracksite.store.packs import Manifest, PackFile
@@ -59,18 +59,26 @@ def pack(root: Path, *, grace_s: float = GRACE_S, now: float | None = None) -> P
     """
     count = 0
     for _ in range(_ATTEMPTS):
-        manifest = packs.newest_manifest(root)
-        batch = next(_batches(_loose(root, manifest)), None)
-        if batch is None:
-            break
-        added = _write_batch(root, batch)
-        if added is None:
-            break  # nothing in it could be read
-        if packs.publish(root, _with(manifest, *added)):
-            count += sum(len(found) for found in batch.values())
-    manifest = _compacted(root, packs.newest_manifest(root))
-    removed = _remove(root, manifest, grace_s, time.time() if now is None else now)
-    return Packed(count, removed, len(manifest.runs) + len(manifest.points))
+        try:
+            packed = _pack_batch(root)
+            count += packed or 0
+            if packed is None:
+                manifest = _compacted(root, packs.newest_manifest(root))
+                removed = _remove(root, manifest, grace_s, time.time() if now is None else now)
+                return Packed(count, removed, len(manifest.runs) + len(manifest.points))
+        except FileNotFoundError:
+            continue  # another packer was faster
+    raise StoreError(f"the files of {root} keep disappearing: wait until its packing is over.")
+
+
+def _pack_batch(root: Path) -> int | None:
+    """Pack one batch; return its parts, 0 when another packer was faster, None when none is left."""
+    manifest = packs.newest_manifest(root)
+    batch = next(_batches(_loose(root, manifest)), None)
+    added = _write_batch(root, batch) if batch else None
+    if batch is None or added is None:
+        return None
+    return sum(map(len, batch.values())) if packs.publish(root, _with(manifest, *added)) else 0
 
 
 def _loose(root: Path, manifest: Manifest) -> dict[Commit, dict[str, parts.PartName]]:
@@ -122,7 +130,7 @@ def _write_batch(root: Path, batch: Batch) -> tuple[list[PackFile], list[PackFil
             if points is not None:
                 parts.read_checked(root / "log", points)
             row = pl.read_parquet(content)
-        except (DamageError, FileNotFoundError, pl.exceptions.PolarsError):
+        except (DamageError, pl.exceptions.PolarsError):
             continue
         known = {"part": tables["runs"].hash, "points_part": points.hash if points else None}
         rows.append(row.with_columns(*(pl.lit(v, pl.String).alias(k) for k, v in known.items())))
