@@ -51,6 +51,11 @@ def log_run(store: LocalStore, points: int = 20, parts_count: int = 1) -> str:
     return run_id
 
 
+def pack(store: LocalStore, grace_s: float = packing.GRACE_S) -> packing.Packed:
+    """Pack a store."""
+    return packing.pack(store.root, store.store_id, grace_s=grace_s)
+
+
 def seen(store: LocalStore) -> tuple[Snapshot, pl.DataFrame, pl.DataFrame]:
     """Return what a reader of the whole store sees: snapshot, states and points."""
     snapshot = store.snapshot()
@@ -74,14 +79,14 @@ def test_packing_changes_nothing_that_a_reader_sees(store):
     for count in (1, 3, 2):
         log_run(store, parts_count=count)
     before = seen(store)
-    done = packing.pack(store.root)
+    done = pack(store)
     assert done.packed
     assert not done.removed
     assert_same(store, before)
-    assert packing.pack(store.root, grace_s=0).removed >= 12
+    assert pack(store, grace_s=0).removed >= 12
     assert not list((store.root / "log").iterdir())
     assert_same(store, before)
-    assert packing.pack(store.root, grace_s=0) == packing.Packed(0, 0, 2)
+    assert pack(store, grace_s=0) == packing.Packed(0, 0, 2)
 
 
 def test_runs_in_progress_are_left_alone(store):
@@ -89,20 +94,20 @@ def test_runs_in_progress_are_left_alone(store):
     writer = store.open_writer(new_run_id())
     writer.point("loss", 1, 0, 0)
     writer.flush()
-    assert packing.pack(store.root).packed == 0
+    assert pack(store).packed == 0
     writer.close()
-    assert packing.pack(store.root).packed == 2
+    assert pack(store).packed == 2
 
 
 def test_a_packed_run_goes_on(store):
     """A resumed run continues above its packed past, and packs again."""
     run_id = log_run(store)
-    packing.pack(store.root, grace_s=0)
+    pack(store, grace_s=0)
     store.write_patch(run_id, "run", {"tags": {"kept": "z"}})
     (row,) = fold(store.snapshot([run_id])).to_dicts()
     assert row["tags"] == [{"key": "kept", "text": "z"}]
     before = seen(store)
-    packing.pack(store.root, grace_s=0)
+    pack(store, grace_s=0)
     assert_same(store, before)
 
 
@@ -110,9 +115,9 @@ def test_many_small_packs_become_one(store):
     """Packing often does not leave ever more files of patches."""
     for _ in range(packing.SMALL_PACKS + 1):
         log_run(store, points=1)
-        packing.pack(store.root, grace_s=0)
+        pack(store, grace_s=0)
     before = seen(store)
-    assert len(packs.newest_manifest(store.root).runs) == 1
+    assert len(packs.newest_manifest(store.root, store.store_id).runs) == 1
     assert before[1].height == packing.SMALL_PACKS + 1
 
 
@@ -122,9 +127,24 @@ def test_merging_packed_and_loose_copies_counts_once(store, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(store.root, copy)
     before = seen(store)
-    packing.pack(store.root, grace_s=0)
+    pack(store, grace_s=0)
     shutil.copytree(copy / "log", store.root / "log", dirs_exist_ok=True)
     assert_same(store, before)
+
+
+def test_a_packed_store_copied_into_a_packed_store_is_their_union(store, tmp_path):
+    """Plain copying of files merges packed stores, in whichever order and however often."""
+    other = open_store(tmp_path / "other", create=True)
+    ids = {log_run(store), log_run(other)}
+    for one in (store, other):
+        pack(one, grace_s=0)
+    first = tmp_path / "first"
+    for source in (store.root, other.root, store.root):
+        shutil.copytree(source, first, dirs_exist_ok=True)
+    shutil.copytree(store.root, other.root, dirs_exist_ok=True)
+    before = seen(open_store(first))
+    assert set(before[0].stamps) == ids
+    assert_same(open_store(other.root), before)
 
 
 def test_a_damaged_part_is_not_packed(store):
@@ -134,7 +154,7 @@ def test_a_damaged_part_is_not_packed(store):
     content = bytearray(path.read_bytes())
     content[99] ^= 4
     path.write_bytes(content)
-    packing.pack(store.root, grace_s=0)
+    pack(store, grace_s=0)
     assert [problem.run_id for problem in store.snapshot().problems] == [hurt]
     assert path.exists()
 
@@ -162,8 +182,7 @@ def test_packers_and_readers_run_against_each_other(store):
     reader = threading.Thread(target=guarded, args=(read,))
     reader.start()
     packers = [
-        threading.Thread(target=guarded, args=(lambda: packing.pack(store.root, grace_s=0),))
-        for _ in range(8)
+        threading.Thread(target=guarded, args=(lambda: pack(store, grace_s=0),)) for _ in range(8)
     ]
     for packer in packers:
         packer.start()
@@ -181,7 +200,7 @@ def test_one_flipped_byte_in_a_pack_hurts_nobody(store, suffix):
     for _ in range(5):
         log_run(store)
     before = seen(store)
-    packing.pack(store.root, grace_s=0)
+    pack(store, grace_s=0)
     draw = random.Random(7)
     for path in sorted((store.root / "packs").glob(f"*.{suffix}")):
         whole = path.read_bytes()
@@ -199,7 +218,7 @@ def test_one_flipped_byte_in_a_pack_hurts_nobody(store, suffix):
 def test_a_mended_pack_of_patches_is_named(store):
     """Damage that could be mended is told, so that somebody restores the file."""
     log_run(store)
-    packing.pack(store.root, grace_s=0)
+    pack(store, grace_s=0)
     (path,) = (store.root / "packs").glob("*.runs.parquet")
     content = bytearray(path.read_bytes())
     content[50] ^= 1
@@ -212,7 +231,7 @@ def test_a_mended_pack_of_patches_is_named(store):
 def test_a_damaged_manifest_is_named_and_loose_parts_are_read(store):
     """Without its manifest a store still shows what is loose, and says what is wrong."""
     log_run(store)
-    packing.pack(store.root, grace_s=0)
+    pack(store, grace_s=0)
     loose = log_run(store)
     (path,) = (store.root / "manifest").iterdir()
     path.write_text("{")
@@ -226,18 +245,18 @@ def test_a_manifest_cannot_lead_out_of_the_store(store, name):
     """A manifest that names anything but a pack is refused."""
     (store.root / "manifest").mkdir()
     item = f'{{"file": "{name}", "first": "", "last": ""}}'
-    text = f'{{"format": 1, "runs": [{item}], "points": []}}'
-    (store.root / "manifest" / "00000001.json").write_text(text)
+    text = f'{{"format": 1, "runs": [{item}], "points": [], "replaced": []}}'
+    (store.root / "manifest" / packs.manifest_name(store.store_id, 1)).write_text(text)
     with pytest.raises(DamageError, match="no pack"):
-        packs.newest_manifest(store.root)
+        packs.newest_manifest(store.root, store.store_id)
 
 
 def test_only_one_of_two_packers_publishes(store):
     """A manifest's version is taken once: the second packer is told, and nothing is replaced."""
     one = packs.Manifest(1, (packs.PackFile("0" * 40 + ".runs.parquet", "a", "b"),))
-    assert packs.publish(store.root, one)
-    assert not packs.publish(store.root, packs.Manifest(1))
-    assert packs.newest_manifest(store.root) == one
+    assert packs.publish(store.root, store.store_id, one)
+    assert not packs.publish(store.root, store.store_id, packs.Manifest(1))
+    assert packs.newest_manifest(store.root, store.store_id) == one
 
 
 def test_files_that_keep_disappearing_are_an_error(store, monkeypatch):

@@ -145,7 +145,7 @@ class LocalStore:
 
     def _next_seq(self, run_id: str) -> int:
         taken = [part.seq for part in self._parts({run_id})]
-        taken += packs.packed_numbers(self.root, run_id)
+        taken += packs.packed_numbers(self.root, self.store_id, run_id)
         taken += [segment.seq for segment in reading.list_segments(self.root / "live", {run_id})]
         return max(taken, default=-1) + 1
 

@@ -45,11 +45,14 @@ class Packed:
     files: int
 
 
-def pack(root: Path, *, grace_s: float = GRACE_S, now: float | None = None) -> Packed:
+def pack(
+    root: Path, store_id: str, *, grace_s: float = GRACE_S, now: float | None = None
+) -> Packed:
     """Pack every part of the runs that nobody is logging to, and remove what was packed before.
 
     Args:
         root: the store's folder.
+        store_id: the store's identity.
         grace_s: how long a part stays after its pack came into force, seconds.
         now: seconds since 1970; the clock when None.
 
@@ -60,25 +63,27 @@ def pack(root: Path, *, grace_s: float = GRACE_S, now: float | None = None) -> P
     count = 0
     for _ in range(_ATTEMPTS):
         try:
-            packed = _pack_batch(root)
+            packed = _pack_batch(root, store_id)
             count += packed or 0
             if packed is None:
-                manifest = _compacted(root, packs.newest_manifest(root))
-                removed = _remove(root, manifest, grace_s, time.time() if now is None else now)
+                manifest = _compacted(root, store_id, packs.newest_manifest(root, store_id))
+                clock = time.time() if now is None else now
+                removed = _remove(root, store_id, manifest, grace_s, clock)
                 return Packed(count, removed, len(manifest.runs) + len(manifest.points))
         except FileNotFoundError:
             continue  # another packer was faster
     raise StoreError(f"the files of {root} keep disappearing: wait until its packing is over.")
 
 
-def _pack_batch(root: Path) -> int | None:
-    """Pack one batch; return its parts, 0 when another packer was faster, None when none is left."""
-    manifest = packs.newest_manifest(root)
+def _pack_batch(root: Path, store_id: str) -> int | None:
+    """Pack one batch; return its parts: 0 if another packer was faster, None if none is left."""
+    manifest = packs.newest_manifest(root, store_id)
     batch = next(_batches(_loose(root, manifest)), None)
     added = _write_batch(root, batch) if batch else None
     if batch is None or added is None:
         return None
-    return sum(map(len, batch.values())) if packs.publish(root, _with(manifest, *added)) else 0
+    published = packs.publish(root, store_id, _with(manifest, *added))
+    return sum(map(len, batch.values())) if published else 0
 
 
 def _loose(root: Path, manifest: Manifest) -> dict[Commit, dict[str, parts.PartName]]:
@@ -212,14 +217,15 @@ class _PointsPack:
 
 
 def _with(manifest: Manifest, runs: list[PackFile], points: list[PackFile]) -> Manifest:
-    return Manifest(
-        manifest.version + 1,
-        tuple(sorted((*manifest.runs, *runs))),
-        tuple(sorted((*manifest.points, *points))),
+    return replace(
+        manifest,
+        version=manifest.version + 1,
+        runs=tuple(sorted((*manifest.runs, *runs))),
+        points=tuple(sorted((*manifest.points, *points))),
     )
 
 
-def _compacted(root: Path, manifest: Manifest) -> Manifest:
+def _compacted(root: Path, store_id: str, manifest: Manifest) -> Manifest:
     """Merge the files of patches into one where they have become many; return what is in force."""
     import polars as pl
 
@@ -227,19 +233,20 @@ def _compacted(root: Path, manifest: Manifest) -> Manifest:
         return manifest
     rows = pl.concat([packs.read_packed(root, one.file) for one in manifest.runs])
     rows = rows.unique(["run_id", "writer", "seq"], keep="first", maintain_order=True)
-    merged = replace(manifest, version=manifest.version + 1, runs=(_write_runs(root, rows),))
-    return merged if packs.publish(root, merged) else packs.newest_manifest(root)
+    merged = replace(
+        manifest,
+        version=manifest.version + 1,
+        runs=(_write_runs(root, rows),),
+        replaced=manifest.replaced | {one.file for one in manifest.runs},
+    )
+    packs.publish(root, store_id, merged)
+    return packs.newest_manifest(root, store_id)
 
 
-def _remove(root: Path, manifest: Manifest, grace_s: float, now: float) -> int:
+def _remove(root: Path, store_id: str, manifest: Manifest, grace_s: float, now: float) -> int:
     """Remove what the manifest makes superfluous, once it has been in force for long enough."""
-    if not manifest.version:
-        return 0
-    in_force = root / "manifest" / f"{manifest.version:08}.json"
-    try:
-        if now - in_force.stat().st_mtime < grace_s:
-            return 0
-    except FileNotFoundError:
+    in_force = root / "manifest" / packs.manifest_name(store_id, manifest.version)
+    if not manifest.version or _age(in_force, now) < grace_s:
         return 0
     taken = packed_commits(root, manifest)
     old = [
@@ -253,7 +260,8 @@ def _remove(root: Path, manifest: Manifest, grace_s: float, now: float) -> int:
         for path in (root / "packs").iterdir()
         if path.name.removesuffix(packs.BLOCKS) not in current and _age(path, now) >= GRACE_S
     ]
-    old += [path for path in (root / "manifest").iterdir() if path.name < in_force.name]
+    newest = {packs.manifest_name(*one) for one in packs.newest_names(root).items()}
+    old += [path for path in (root / "manifest").iterdir() if path.name not in newest]
     for path in old:
         path.unlink(missing_ok=True)
     return len(old)

@@ -2,8 +2,11 @@
 
 `packs/<hash>.runs.parquet` holds patches, each with the hashes of the parts that it was;
 `packs/<hash>.points.parquet` holds points sorted by run, key and step, a row group holding whole
-runs where they are small. Each has its `.blocks` beside it. `manifest/<version>.json` names the
-files in force; a version is linked into place only if nobody else has made it.
+runs where they are small. Each has its `.blocks` beside it.
+
+`manifest/<store_id>.<version>.json` names the files in force; a version is linked into place only
+if nobody else has made it. Of each store_id the newest version counts, and together they are the
+manifest: so a store that was copied into another one brings its packs along.
 """
 
 from __future__ import annotations
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-_MANIFEST_NAME = re.compile(r"([0-9]{8})\.json")
+MANIFEST_NAME = re.compile(r"([0-9a-f]{32})\.([0-9]{8})\.json")
 PACK_NAME = re.compile(r"[0-9a-f]{40}\.(runs|points)\.parquet")
 BLOCKS = ".blocks"
 
@@ -48,24 +51,53 @@ class PackFile:
 
 @dataclass(frozen=True)
 class Manifest:
-    """The files in force: patches in `runs`, points in `points`."""
+    """The files in force, as the newest manifests of all origins say together.
+
+    Attributes:
+        version: of the newest manifest of this store; 0 when there is none.
+        runs: files of patches.
+        points: files of points.
+        replaced: names of files that stand in another one now, and are not to be read.
+    """
 
     version: int = 0
     runs: tuple[PackFile, ...] = ()
     points: tuple[PackFile, ...] = ()
+    replaced: frozenset[str] = frozenset()
 
 
-def newest_manifest(root: Path) -> Manifest:
-    """Return the newest manifest, or an empty one of version 0.
+def manifest_name(store_id: str, version: int) -> str:
+    """Return the file name of a manifest: stores that are copied together keep theirs apart."""
+    return f"{store_id}.{version:08}.json"
+
+
+def newest_names(root: Path) -> dict[str, int]:
+    """Return store_id → newest version of each store that was packed or copied here."""
+    newest: dict[str, int] = {}
+    for name in _names(root / "manifest"):
+        found = MANIFEST_NAME.fullmatch(name)
+        if found:
+            newest[found[1]] = max(int(found[2]), newest.get(found[1], 0))
+    return newest
+
+
+def newest_manifest(root: Path, store_id: str) -> Manifest:
+    """Return what is in force.
 
     Raises:
-        DamageError: it cannot be read.
+        DamageError: a manifest cannot be read.
         FileNotFoundError: a newer one came and this one was removed: ask again.
     """
-    versions = [name for name in _names(root / "manifest") if _MANIFEST_NAME.fullmatch(name)]
-    if not versions:
-        return Manifest()
-    path = root / "manifest" / max(versions)
+    newest = newest_names(root)
+    found = [_read_manifest(root / "manifest" / manifest_name(*one)) for one in newest.items()]
+    replaced = frozenset[str]().union(*(one.replaced for one in found))
+    runs = {file for one in found for file in one.runs if file.file not in replaced}
+    points = {file for one in found for file in one.points if file.file not in replaced}
+    version = newest.get(store_id, 0)
+    return Manifest(version, tuple(sorted(runs)), tuple(sorted(points)), replaced)
+
+
+def _read_manifest(path: Path) -> Manifest:
     try:
         content = json.loads(path.read_bytes())
         if content["format"] != FORMAT:
@@ -76,9 +108,10 @@ def newest_manifest(root: Path) -> Manifest:
             tuple(_pack_file(path, name, item) for item in content[name])
             for name in ("runs", "points")
         )
+        replaced = frozenset(map(str, content["replaced"]))
     except (ValueError, KeyError, TypeError) as error:
         raise DamageError(f"{path} is damaged ({error}): restore it from a copy.") from error
-    return Manifest(int(path.stem), runs, points)
+    return Manifest(0, runs, points, replaced)
 
 
 def _pack_file(path: Path, name: str, item: dict[str, str]) -> PackFile:
@@ -89,18 +122,19 @@ def _pack_file(path: Path, name: str, item: dict[str, str]) -> PackFile:
     return found
 
 
-def publish(root: Path, manifest: Manifest) -> bool:
+def publish(root: Path, store_id: str, manifest: Manifest) -> bool:
     """Put a manifest in force, unless its version exists already; return whether it was done."""
     folder = root / "manifest"
     folder.mkdir(exist_ok=True)
-    lists = {
+    lists: dict[str, object] = {
         name: [{"file": one.file, "first": one.first, "last": one.last} for one in files]
         for name, files in (("runs", manifest.runs), ("points", manifest.points))
     }
+    content = {"format": FORMAT, **lists, "replaced": sorted(manifest.replaced)}
     temporary = folder / f"tmp-{os.urandom(6).hex()}"
-    parts.write_durably(temporary, json.dumps({"format": FORMAT, **lists}, indent=1).encode())
+    parts.write_durably(temporary, json.dumps(content, indent=1).encode())
     try:
-        os.link(temporary, folder / f"{manifest.version:08}.json")
+        os.link(temporary, folder / manifest_name(store_id, manifest.version))
     except FileExistsError:
         return False
     finally:
@@ -184,10 +218,10 @@ def read_packed(
     return frame
 
 
-def packed_numbers(root: Path, run_id: str) -> list[int]:
+def packed_numbers(root: Path, store_id: str, run_id: str) -> list[int]:
     """Return the Lamport numbers of a run's patches that are in packs."""
     found: list[int] = []
-    for one in newest_manifest(root).runs:
+    for one in newest_manifest(root, store_id).runs:
         if one.may_hold(run_id):
             rows = read_packed(root, one.file, ["run_id", "seq"])
             found += [seq for owner, seq in rows.iter_rows() if owner == run_id]

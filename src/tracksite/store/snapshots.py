@@ -43,7 +43,7 @@ def _take(root: Path, store_id: str, wanted: frozenset[str] | None) -> Snapshot:
     problems: list[Problem] = []
     segments = reading.list_segments(root / "live", wanted)
     loose = reading.list_parts(root / "log", wanted)
-    manifest = _manifest(root, problems)
+    manifest = _manifest(root, store_id, problems)
     packed = _packed_rows(root, manifest, wanted, problems)
     names = _not_packed(loose, packed)
     committed = {part.commit for part in names if part.table == "runs"}
@@ -66,9 +66,9 @@ def _take(root: Path, store_id: str, wanted: frozenset[str] | None) -> Snapshot:
     )
 
 
-def _manifest(root: Path, problems: list[Problem]) -> Manifest:
+def _manifest(root: Path, store_id: str, problems: list[Problem]) -> Manifest:
     try:
-        return packs.newest_manifest(root)
+        return packs.newest_manifest(root, store_id)
     except DamageError as error:
         problems.append(Problem("manifest", None, str(error)))
         return Manifest()
