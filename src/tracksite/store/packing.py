@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -34,6 +35,7 @@ SMALL_PACKS = 16  # so many files of patches are merged into one
 _ATTEMPTS = 100
 
 Commit = tuple[str, str, int]
+Rewrite = Callable[["Path", PackFile, frozenset[str]], PackFile | None]
 
 
 @dataclass(frozen=True)
@@ -142,10 +144,11 @@ def _write_batch(root: Path, batch: Batch) -> tuple[list[PackFile], list[PackFil
         kept.append((commit, points))
     if not rows:
         return None
-    return [_write_runs(root, pl.concat(rows))], list(_write_points(root, kept))
+    return [write_runs(root, pl.concat(rows))], list(_write_points(root, kept))
 
 
-def _write_runs(root: Path, rows: pl.DataFrame) -> PackFile:
+def write_runs(root: Path, rows: pl.DataFrame) -> PackFile:
+    """Write patches (columns of `packs.packed_schema()`) as one pack."""
     ordered = rows.sort("run_id", "seq", "writer")
     content = parts.encode(ordered.to_arrow().cast(packs.packed_schema()))
     ids = ordered["run_id"]
@@ -194,9 +197,13 @@ class _PointsPack:
         points = pl.concat([pl.read_parquet(content) for content in contents])
         if len(contents) > 1:
             points = points.sort("key", "step", maintain_order=True)
-        self._pending.append(points.to_arrow().cast(points_schema()))
-        self._rows += points.height
-        self.last = run_id
+        self.add_table(run_id, points.to_arrow().cast(points_schema()))
+
+    def add_table(self, last: str, points: pa.Table) -> None:
+        """Add points of runs up to `last`."""
+        self._pending.append(points)
+        self._rows += points.num_rows
+        self.last = last
         if self._rows >= GROUP_ROWS:
             self._write_group()
 
@@ -214,6 +221,29 @@ class _PointsPack:
         if self._pending:
             self._writer.write_table(pa.concat_tables(self._pending), row_group_size=GROUP_ROWS)
             self._pending, self._rows = [], 0
+
+
+def points_without(root: Path, old: PackFile, run_ids: frozenset[str]) -> PackFile | None:
+    """Write a points pack again without some runs; return the old one where it held none."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    new: _PointsPack | None = None
+    found = False
+    with packs.open_pack(root, old.file) as content:
+        pack = pq.ParquetFile(content)
+        for number in range(pack.num_row_groups):
+            table = pack.read_row_group(number)
+            unwanted = pc.is_in(table["run_id"], pa.array(sorted(run_ids), pa.string()))
+            kept = table.filter(pc.invert(unwanted))
+            found |= kept.num_rows < table.num_rows
+            if kept.num_rows:
+                new = new or _PointsPack(kept["run_id"][0].as_py())
+                new.add_table(kept["run_id"][-1].as_py(), kept)
+    if not found:
+        return old
+    return new.write(root) if new else None
 
 
 def _with(manifest: Manifest, runs: list[PackFile], points: list[PackFile]) -> Manifest:
@@ -236,7 +266,7 @@ def _compacted(root: Path, store_id: str, manifest: Manifest) -> Manifest:
     merged = replace(
         manifest,
         version=manifest.version + 1,
-        runs=(_write_runs(root, rows),),
+        runs=(write_runs(root, rows),),
         replaced=manifest.replaced | {one.file for one in manifest.runs},
     )
     packs.publish(root, store_id, merged)

@@ -143,6 +143,11 @@ def publish(root: Path, store_id: str, manifest: Manifest) -> bool:
     return True
 
 
+def is_pack(name: str) -> bool:
+    """Return whether a file in `packs/` is a pack or the blocks of one."""
+    return bool(PACK_NAME.fullmatch(name.removesuffix(BLOCKS)))
+
+
 def write_pack(root: Path, name: str, content: bytes) -> str:
     """Write one file of a pack and its blocks, durably; return its file name."""
     folder = root / "packs"

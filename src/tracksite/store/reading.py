@@ -67,6 +67,15 @@ def names_in(folder: Path, run_ids: Collection[str] | None) -> list[str]:
         return []
 
 
+def folders_in(folder: Path) -> list[str]:
+    """Return the folders in a folder, links to folders left out."""
+    try:
+        with os.scandir(folder) as entries:
+            return [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+    except FileNotFoundError:
+        return []
+
+
 def list_parts(folder: Path, run_ids: Collection[str] | None) -> list[parts.PartName]:
     """Return the parts in `log/`, one for each (run_id, writer, seq, table).
 

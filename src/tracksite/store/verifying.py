@@ -110,7 +110,9 @@ def _pack(root: Path, name: str) -> str | None:
     return None
 
 
-def _artifacts(store: LocalStore, patches: Any) -> Iterator[tuple[str, str, Callable[[], str | None]]]:
+def _artifacts(
+    store: LocalStore, patches: Any
+) -> Iterator[tuple[str, str, Callable[[], str | None]]]:
     import polars as pl
 
     rows = (
