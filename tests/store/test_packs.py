@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import math
 import random
 import shutil
 import tempfile
 import threading
 from pathlib import Path
 
-import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.store.stores import assert_same, log_run, pack, seen
 from tracksite.errors import DamageError, StoreError
 from tracksite.query.runs import fold
-from tracksite.schema import Snapshot
 from tracksite.store import packing, packs, parts
 from tracksite.store.blocks import BLOCK, CheckedFile, decode_blocks, encode_blocks
 from tracksite.store.ids import new_run_id
 from tracksite.store.local import LocalStore, open_store
-from tracksite.store.reading import read_points
 
 
 @pytest.fixture(autouse=True)
@@ -34,44 +31,6 @@ def cache(tmp_path_factory, monkeypatch):
 def store(tmp_path) -> LocalStore:
     """Return an empty store."""
     return open_store(tmp_path / "runs", create=True)
-
-
-def log_run(store: LocalStore, points: int = 20, parts_count: int = 1) -> str:
-    """Log one finished run of two metrics, in so many parts."""
-    run_id = new_run_id()
-    writer = store.open_writer(run_id)
-    writer.patch(experiment="e", params={"lr": "0.1"}, tags={"gone": "x", "kept": "y"})
-    for part in range(parts_count):
-        for step in range(points):
-            writer.point("loss", part + step / 7, step, step)
-            writer.point("acc", math.nan if step % 5 == 0 else step, step * 2, step)
-        writer.flush()
-    writer.patch(status="finished", tags={"gone": None})
-    writer.close()
-    return run_id
-
-
-def pack(store: LocalStore, grace_s: float = packing.GRACE_S) -> packing.Packed:
-    """Pack a store."""
-    return packing.pack(store.root, store.store_id, grace_s=grace_s)
-
-
-def seen(store: LocalStore) -> tuple[Snapshot, pl.DataFrame, pl.DataFrame]:
-    """Return what a reader of the whole store sees: snapshot, states and points."""
-    snapshot = store.snapshot()
-    files = [file for files in snapshot.point_files.values() for file in files]
-    points = read_points(files, list(snapshot.point_files))
-    ordered = points.sort("run_id", "key", "step", "timestamp", "value")
-    return snapshot, fold(snapshot), ordered
-
-
-def assert_same(store: LocalStore, before: tuple[Snapshot, pl.DataFrame, pl.DataFrame]) -> None:
-    """Assert that a reader sees what it saw before."""
-    snapshot, folded, points = seen(store)
-    assert not snapshot.problems
-    assert snapshot.stamps == before[0].stamps
-    assert folded.equals(before[1])
-    assert points.equals(before[2])
 
 
 def test_packing_changes_nothing_that_a_reader_sees(store):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tracksite.errors import StoreError
 from tracksite.store import packs, parts, reading
+from tracksite.store.livelog import SEGMENT_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -60,7 +61,7 @@ def _files(root: Path) -> Iterator[str]:
         ("packs", packs.is_pack),
         ("manifest", packs.MANIFEST_NAME.fullmatch),
         ("log", parts.PART_NAME.fullmatch),
-        ("live", reading.SEGMENT_NAME.fullmatch),
+        ("live", SEGMENT_NAME.fullmatch),
         ("audit", bool),
     ):
         names = reading.names_in(root / folder, None)

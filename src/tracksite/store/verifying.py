@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
+from tracksite import paths
 from tracksite.errors import DamageError
 from tracksite.schema import Problem
 from tracksite.store import packs, parts, reading
+from tracksite.store.blocks import decode_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from tracksite.store.local import LocalStore
+
+    _Check = tuple[str, str | None, Callable[[], str | None]]  # path, run, what is wrong with it
 
 _CHUNK = 1 << 20
 
@@ -77,13 +82,13 @@ def _tree(leaves: list[bytes]) -> bytes:
     return hashlib.sha256(b"\1" + _tree(leaves[:split]) + _tree(leaves[split:])).digest()
 
 
-def _store_files(store: LocalStore) -> Iterator[tuple[str, str | None, Callable[[], str | None]]]:
+def _store_files(store: LocalStore) -> Iterator[_Check]:
     for part in reading.list_parts(store.root / "log", None):
-        yield f"log/{part.file}", part.run_id, lambda part=part: _part(store.root, part)  # type: ignore[misc]
+        yield f"log/{part.file}", part.run_id, partial(_part, store.root, part)
     manifest = packs.newest_manifest(store.root, store.store_id)
     for one in (*manifest.runs, *manifest.points):
         for name in (one.file, one.file + packs.BLOCKS):
-            yield f"packs/{name}", None, lambda name=name: _pack(store.root, name)  # type: ignore[misc]
+            yield f"packs/{name}", None, partial(_pack, store.root, name)
 
 
 def _part(root: Path, part: parts.PartName) -> str | None:
@@ -97,8 +102,6 @@ def _part(root: Path, part: parts.PartName) -> str | None:
 
 
 def _pack(root: Path, name: str) -> str | None:
-    from tracksite.store.blocks import decode_blocks
-
     try:
         content = (root / "packs" / name).read_bytes()
         if name.endswith(packs.BLOCKS):
@@ -125,12 +128,10 @@ def _artifacts(
     )
     for run_id, path, _, sha256 in rows.iter_rows():
         place = f"artifacts/{run_id}/{path}"
-        yield place, run_id, lambda place=place, sha256=sha256: _artifact(store.root, place, sha256)  # type: ignore[misc]
+        yield place, run_id, partial(_artifact, store.root, place, sha256)
 
 
 def _artifact(root: Path, place: str, sha256: str) -> str | None:
-    from tracksite import paths
-
     try:
         with paths.inside(root, place).open("rb") as file:
             digest = hashlib.sha256()
