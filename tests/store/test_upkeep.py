@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from datetime import UTC, datetime
-from itertools import permutations
+from itertools import pairwise, permutations
 from pathlib import Path
 
 import pytest
@@ -96,8 +96,6 @@ def test_a_log_that_is_packed_already_is_only_removed(store):
     writer.close()
     before = seen(store)
     pack(store, grace_s=0)
-    header = json.loads(content[8:].split(b"}", 1)[0] + b"}")
-    assert header["pid"]
     log.write_bytes(content)
     assert_points(store, before)
 
@@ -124,7 +122,7 @@ def test_a_sound_store_verifies(store):
     assert not loose.problems
     assert not packed.problems
     assert loose.digest == packed.digest
-    assert (loose.files, packed.files) == (4, 5)
+    assert (loose.files, packed.files) == (5, 5)
     artifact.write_bytes(b"abd")
     (problem,) = verify(store).problems
     assert (problem.path, problem.run_id) == (f"artifacts/{run_id}/a/b.txt", run_id)
@@ -195,7 +193,7 @@ def test_merging_is_commutative_associative_and_idempotent(stores):
                 merging.merge(source, target)
             results.append(seen(target))
         chained = open_store(Path(folder) / "chained", create=True)
-        for left, right in zip(made, made[1:], strict=False):
+        for left, right in pairwise(made):
             merging.merge(left, right)
         merging.merge(made[-1], chained)
         for result in results:
@@ -209,8 +207,8 @@ def test_merging_again_copies_nothing(store, tmp_path):
     """A second merge finds everything there."""
     log_run(store)
     target = open_store(tmp_path / "target", create=True)
-    assert merging.merge(store, target) == merging.Merged(2, 0)
-    assert merging.merge(store, target) == merging.Merged(0, 2)
+    assert merging.merge(store, target) == merging.Merged(3, 0)
+    assert merging.merge(store, target) == merging.Merged(0, 3)
 
 
 def test_files_that_differ_under_one_name_stop_a_merge(store, tmp_path):

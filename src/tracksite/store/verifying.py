@@ -114,7 +114,7 @@ def _pack(root: Path, name: str) -> str | None:
 
 
 def _artifacts(
-    store: LocalStore, patches: Any
+    store: LocalStore, patches: pl.DataFrame
 ) -> Iterator[tuple[str, str, Callable[[], str | None]]]:
     import polars as pl
 
