@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
+    import polars as pl
+
     from tracksite.store.local import LocalStore
 
     _Check = tuple[str, str | None, Callable[[], str | None]]  # path, run, what is wrong with it
@@ -113,9 +115,7 @@ def _pack(root: Path, name: str) -> str | None:
     return None
 
 
-def _artifacts(
-    store: LocalStore, patches: pl.DataFrame
-) -> Iterator[tuple[str, str, Callable[[], str | None]]]:
+def _artifacts(store: LocalStore, patches: pl.DataFrame) -> Iterator[_Check]:
     import polars as pl
 
     rows = (
