@@ -9,7 +9,7 @@ ifneq ($(shell $(BIN)/python -c 'print(1)' 2>/dev/null),1)
 $(shell rm -f $(ENV))
 endif
 
-.PHONY: help env demo test lint format bench lock vendor clean
+.PHONY: help env demo test lint format bench site lock vendor clean
 
 help:
 	@echo "tracksite: from a checkout"
@@ -19,7 +19,8 @@ help:
 	@echo "  make test     lint, types and every test, in a real browser too (installs Debian's chromium)"
 	@echo "  make lint     ruff and mypy alone"
 	@echo "  make format   let ruff format and fix what it can"
-	@echo "  make bench    measure, and compare with the targets in the design"
+	@echo "  make bench    measure what tracksite costs, beside plain references"
+	@echo "  make site     refresh site/ and docs/cli.md, which the tests hold to the code"
 	@echo "  make clean    remove .venv and everything made beside the code"
 	@echo
 	@echo "For maintainers:"
@@ -56,6 +57,11 @@ format: $(ENV)
 
 bench: $(ENV)
 	$(BIN)/python -m benchmarks
+
+site: $(ENV)
+	@rm -rf site
+	$(BIN)/tracksite build tests/golden/runs -o site
+	$(BIN)/python -m tests.docs.pages > docs/cli.md
 
 LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' --upgrade

@@ -18,7 +18,7 @@ LAYERS = (
     ("schema", "model", "config", "paths"),
     ("store",),
     ("tracking", "query"),
-    ("integrations", "mlflow_plugin", "importers", "analysis"),
+    ("integrations", "sklearn", "mlflow_plugin", "importers", "analysis"),
     ("charts",),
     ("pages",),
     ("render",),
@@ -31,7 +31,7 @@ LAYERS = (
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 PEERS = LAYERS[1]
 # The halves know nothing of each other; what stands in neither is shared, and cli joins them.
-WRITE = {"tracking", "integrations", "mlflow_plugin", "importers"}
+WRITE = {"tracking", "integrations", "sklearn", "mlflow_plugin", "importers"}
 READ = {"query", "analysis", "charts", "pages", "render", "site", "watch"}
 # The public search_runs of the tracking API is the query of the read half.
 AGREED = {("tracksite.tracking.search", "query")}

@@ -15,28 +15,34 @@ public name loads the module that holds it when it is first used.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
 
 from tracksite.version import __version__ as __version__
 
+TYPE_CHECKING = False  # `typing` takes longer to load than all of this; checkers know the name
 if TYPE_CHECKING:  # the lists of names are the __all__ of these modules
     from tracksite import sklearn as sklearn
     from tracksite import tracking as tracking
     from tracksite.errors import *  # noqa: F403
+    from tracksite.tracking.experiments import *  # noqa: F403
     from tracksite.tracking.fluent import *  # noqa: F403
     from tracksite.tracking.models import *  # noqa: F403
     from tracksite.tracking.registry import *  # noqa: F403
     from tracksite.tracking.retrieve import *  # noqa: F403
     from tracksite.tracking.search import *  # noqa: F403
+    from tracksite.tracking.verbs import *  # noqa: F403
+    from tracksite.tracking.versions import *  # noqa: F403
 
 # Where the public names are: the `__all__` of these modules, searched in this order.
 _HOMES = (
+    "tracksite.errors",
+    "tracksite.tracking.experiments",
+    "tracksite.tracking.verbs",
+    "tracksite.tracking.versions",
     "tracksite.tracking.fluent",
     "tracksite.tracking.search",
     "tracksite.tracking.models",
     "tracksite.tracking.registry",
     "tracksite.tracking.retrieve",
-    "tracksite.errors",
 )
 _SUBMODULES = ("sklearn", "tracking")
 

@@ -17,10 +17,11 @@ class Page:
         path: where it goes, relative to the site, with forward slashes.
         template: name of the Jinja template, or None when `build` returns the file itself.
         inputs: digest of everything that `build` reads; same digest, same bytes.
-        build: returns the template's variables, or the file's text or bytes.
+        build: returns the template's variables, or the file's text or bytes, or None when only what
+            was read shows that there is no such file.
     """
 
     path: str
     template: str | None
     inputs: str
-    build: Callable[[], Mapping[str, Any] | str | bytes]
+    build: Callable[[], Mapping[str, Any] | str | bytes | None]

@@ -33,6 +33,8 @@ ACTIVE = frozenset(
     " map".split()
 )
 _PLAIN_SEGMENT = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._+=@,()-]*[A-Za-z0-9_+=@,()-])?")
+_RUN_FILE = re.compile(r"runs/([0-9a-f]{32})/")
+_RUN_PAGE = re.compile(r"runs/([0-9a-f]{32})/index\.html")
 _RESERVED = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$)", re.IGNORECASE)
 _LONGEST_SEGMENT, _LONGEST_PATH = 100, 180
 
@@ -72,6 +74,18 @@ def run_page(run_id: str) -> str:
 def run_json(run_id: str) -> str:
     """Return the path of the machine-readable twin of a run's page."""
     return f"runs/{run_id}/run.json"
+
+
+def run_id_of(path: str) -> str | None:
+    """Return whose run's page a site path is; None for every other path."""
+    found = _RUN_PAGE.fullmatch(path)
+    return found and found[1]
+
+
+def owner_of(path: str) -> str | None:
+    """Return whose run's files a site path is among; None for every other path."""
+    found = _RUN_FILE.match(path)
+    return found and found[1]
 
 
 def model_page(name: str) -> str:
@@ -139,8 +153,10 @@ def _publish(run_id: str, name: str, taken: dict[str, str]) -> str:
 def _double_active(name: str) -> bool:
     """Whether a host that reads several extensions could take the file for active content."""
     inner = PurePosixPath(name).suffixes[:-1]
-    return bool(inner) and any(part[1:].lower() in ACTIVE for part in inner) and (
-        suffix(name) not in {"txt", "gz", "zip"}
+    return (
+        bool(inner)
+        and any(part[1:].lower() in ACTIVE for part in inner)
+        and (suffix(name) not in {"txt", "gz", "zip"})
     )
 
 

@@ -188,3 +188,14 @@ def test_hostile_text_cannot_break_lines_or_reach_the_terminal(tracksite, store,
     line = next(line for line in tracksite("ls").stdout.splitlines() if RUNS["wider"] in line)
     assert "a\\tb\\nc\\x1b[31m" in line
     assert "\x1b" not in output.short("name", "a\x1b[31m")
+
+
+def test_a_terminal_shows_the_columns_that_fit(store, monkeypatch):
+    """As many columns as the terminal is wide stand side by side, and never none."""
+    from tracksite.cli import output
+
+    rows = [["a" * 10, 1.5, None], ["b", 22.25, "x"]]
+
+    for width, count in [(100, 3), (25, 2), (13, 1), (1, 1)]:
+        monkeypatch.setenv("COLUMNS", str(width))
+        assert output.fitting(["name", "value", "text"], rows) == count

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from datetime import datetime
 from pathlib import Path
@@ -63,12 +64,8 @@ WORDS = [
 @given(st.lists(st.sampled_from(WORDS), max_size=12).map(" ".join) | st.text(max_size=40))
 def test_hostile_text(text):
     """Whatever the text, a filter gives rows or an ArgumentError, and nothing else."""
-    try:
-        passed = filters.apply(BOARD, text)
-    except ArgumentError as error:
-        assert str(error)
-    else:
-        assert passed.height <= BOARD.height
+    with contextlib.suppress(ArgumentError):
+        assert set(filters.apply(BOARD, text)["run_id"]) <= set(BOARD["run_id"])
 
 
 NUMBERS = st.sampled_from(["0.9", "0.01", "'0.01'", "1e400"])

@@ -23,6 +23,7 @@ class Tensor:
         self.ndim = 1 if len(values) > 1 else 0
 
     def item(self):
+        """The one value."""
         if len(self.values) > 1:
             raise RuntimeError("a Tensor with 2 elements cannot be converted to Scalar")
         return self.values[0]
@@ -107,7 +108,9 @@ def test_bad_keys_are_refused(key):
         check.key("metric", key)
 
 
-@pytest.mark.parametrize("key", ["a", "x" * 250, "val/loss", "ünï 🦊", "__proto__", "</script>", ".."])
+@pytest.mark.parametrize(
+    "key", ["a", "x" * 250, "val/loss", "ünï 🦊", "__proto__", "</script>", ".."]
+)
 def test_unusual_keys_are_kept(key):
     """Any other text is a key: what shows it has to escape it."""
     assert check.key("metric", key) == key
@@ -127,7 +130,19 @@ def test_texts_have_mlflows_limits():
 
 @pytest.mark.parametrize(
     "path",
-    ["", "/etc/passwd", "../x", "a/../../x", "a//b", "./a", "a/", "C:/x", "a\\b", "a\x00", "x" * 241],
+    [
+        "",
+        "/etc/passwd",
+        "../x",
+        "a/../../x",
+        "a//b",
+        "./a",
+        "a/",
+        "C:/x",
+        "a\\b",
+        "a\x00",
+        "x" * 241,
+    ],
 )
 def test_paths_that_leave_the_folder_are_refused(path):
     """An artifact path is plain and relative: nothing that could leave or alias its folder."""

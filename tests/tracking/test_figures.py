@@ -12,6 +12,7 @@ from tracksite.tracking.figures import FIGURES, figure_bytes
 
 
 def matplotlib():
+    """A line."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(2, 1))
@@ -20,12 +21,14 @@ def matplotlib():
 
 
 def plotly():
+    """A line."""
     import plotly.graph_objects as go
 
     return go.Figure(go.Scatter(y=[1, 3, 2]))
 
 
 def altair():
+    """A line."""
     import altair as alt
     import polars as pl
 
@@ -72,7 +75,7 @@ def test_a_figure_has_the_same_bytes_each_time():
 
 
 def test_axes_stand_for_their_figure_and_options_reach_the_library():
-    """matplotlib axes, which pandas returns, are taken too; save_kwargs change what is written."""
+    """Matplotlib axes, which pandas returns, are taken too; save_kwargs change what is written."""
     figure = matplotlib()
     small = figure_bytes(figure.axes[0], "png", {"dpi": 20})
     large = figure_bytes(figure, "png", {"dpi": 200})

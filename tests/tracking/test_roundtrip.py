@@ -15,7 +15,9 @@ from tracksite.errors import ArgumentError
 text = st.text(st.characters(exclude_categories=("Cs",)))
 key = st.text(st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp")), min_size=1, max_size=60)
 key = key.filter(lambda name: not name.isspace())
-unusual = st.sampled_from(["</script>", "__proto__", "../x", "a/b", "𝕏🦊", "ü", "u\u0308", "a" * 250])
+unusual = st.sampled_from(
+    ["</script>", "__proto__", "../x", "a/b", "🦊", "ü", "u\u0308", "a" * 250]
+)
 value = st.floats(allow_nan=True, allow_infinity=True, allow_subnormal=True)
 step = st.integers(-(2**63), 2**63 - 1)
 

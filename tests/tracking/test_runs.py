@@ -155,11 +155,12 @@ def test_a_parent_that_ends_ends_what_is_nested_in_it():
 
 def test_a_run_can_be_resumed():
     """start_run(run_id=…) goes on with a run: running again, old values kept, new ones added."""
-    with pytest.raises(ValueError, match="boom"), tracksite.start_run() as run:
-        tracksite.log_param("lr", 1)
-        tracksite.log_metric("loss", 3.0, step=0)
-        raise ValueError("boom")
-    with tracksite.start_run(run_id=run.run_id) as again:
+    run = tracksite.start_run()
+    tracksite.log_param("lr", 1)
+    tracksite.log_metric("loss", 3.0, step=0)
+    run.end("failed", error="ValueError: boom")
+    with tracksite.start_run(run_id=run.run_id, run_name="again") as again:
+        assert (again.info.status, again.info.error, again.name) == ("running", None, "again")
         assert tracksite.get_run(run.run_id).info.status == "running"
         tracksite.log_metric("loss", 2.0, step=1)
         with pytest.raises(ArgumentError, match="cannot become '2'"):
@@ -178,6 +179,9 @@ def test_resuming_what_cannot_be_resumed_is_refused():
         tracksite.start_run(run_id=run.run_id)
     with pytest.raises(NotFoundError, match="f" * 32):
         tracksite.start_run(run_id="f" * 32)
+    tracksite.restore_run(run.run_id)
+    with pytest.raises(ArgumentError, match="in experiment 'Default'"):
+        tracksite.start_run(run_id=run.run_id, experiment="other")
     with pytest.raises(ArgumentError):
         tracksite.start_run(run_id="nope")
 
@@ -209,7 +213,7 @@ def test_a_param_logged_again_must_be_the_same():
     with tracksite.start_run() as run:
         tracksite.log_param("lr", 1)
         tracksite.log_param("lr", "1")
-        with pytest.raises(ArgumentError, match="'lr'.*'1'.*'2'"):
+        with pytest.raises(ArgumentError, match=r"'lr'.*'1'.*'2'"):
             tracksite.log_params({"new": 1, "lr": 2})
     assert tracksite.get_run(run.run_id).data.params == {"lr": "1"}
 
@@ -367,7 +371,7 @@ def test_a_store_that_cannot_be_is_refused_at_once(uri):
 
 
 def test_experiments_are_created_found_and_described():
-    """Experiments have ids that follow from their names, descriptions and tags, and can be found."""
+    """Experiments have ids that follow from their names, descriptions and tags."""
     made = tracksite.set_experiment("one", description="first", tags={"team": "a"})
     tracksite.set_experiment_tag("state", "new")
     other = tracksite.create_experiment("two")

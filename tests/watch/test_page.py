@@ -122,6 +122,26 @@ def test_changed_code_reloads_the_page(live, page):
     assert page.text_content("#count") == "2"
 
 
+def test_new_code_is_added_without_a_reload(live, page):
+    """A script and a style sheet that a page did not need before are loaded into it as it is."""
+    opened(live, page)
+    page.evaluate("window.mark = 'same page'")
+    live.write("assets/extra.js", "window.extra = document.currentScript.dataset.base;")
+    live.write("assets/extra.css", "#count { letter-spacing: 7px; }")
+
+    live.page(body(2))
+    text = (live.folder / "index.html").read_text()
+    tags = (
+        '<link rel="stylesheet" href="/assets/extra.css?v=1">'
+        '<script defer src="/assets/extra.js?v=1" data-base="x"></script></head>'
+    )
+    live.write("index.html", text.replace("</head>", tags))
+    live.feed.built(("index.html", "assets/extra.js", "assets/extra.css"))
+
+    expect(page.locator("#count")).to_have_css("letter-spacing", "7px")
+    assert page.evaluate("[window.mark, window.extra]") == ["same page", "x"]
+
+
 def test_a_failed_build_shows_and_goes(live, page):
     """The error stands on the page as text, the old site stays, and the next build clears it."""
     opened(live, page)

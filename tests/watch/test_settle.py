@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracksite.watch.settle import Settle
+from tracksite.watch.settle import MOST_REST_S, Settle
 
 times = st.lists(st.floats(0, 100, allow_nan=False), min_size=1, max_size=30).map(sorted)
 
@@ -35,12 +35,12 @@ def test_a_build_waits_for_quiet_but_not_forever(changes):
 
 @given(times, st.floats(0, 10))
 def test_a_build_leaves_the_machine_as_long_as_it_took(changes, took):
-    """After a build the next one waits as long as that one took, up to the longest while."""
+    """After a build the next one waits as long as that one took, up to the longest rest."""
     ended = 5.0 + took
-    settle = Settle(longest_s=0.5).built(5.0, ended)
+    settle = Settle().built(5.0, ended)
 
     assert settle.due_at() is None
-    assert settle.changed(5.0).due_at() >= ended + min(took, 0.5) - 1e-9
+    assert settle.changed(5.0).due_at() >= ended + min(took, MOST_REST_S) - 1e-9
 
 
 def test_changes_that_never_stop_still_build_in_time():

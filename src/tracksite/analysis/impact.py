@@ -20,6 +20,7 @@ MAX_LEVELS = 8  # of a numeric param; more are binned
 RUNS_PER_BIN = 5
 MAX_TEXT_LEVELS = 12  # shown; the rest are one slice
 MIN_RUNS = 3
+_ROUNDING = 1e-28  # square of what is left of equal values by rounding, relative to them
 _LONG = 1e6  # from here on a whole number is written with an exponent
 
 _SLICE_SCHEMA = {
@@ -85,8 +86,10 @@ def slices(
         .agg(units=pl.len(), mean=pl.col("value").mean(), sd=pl.col("value").std())
     )
     joined = with_interval(slices_.join(means, on=["param", "level"]), "units")
-    ordered = joined.sort("param", "others", "number_low", "text")
+    ordered = joined.sort("param", "others", "number_low", "text", nulls_last=True)
+    numbers = pl.when("numeric").then(pl.col("number_low", "number_high"))
     return ordered.with_columns(
+        numbers,
         position=pl.int_range(pl.len()).over("param").cast(pl.Int64),
         level=pl.Series(map(_label, ordered.iter_rows(named=True)), dtype=pl.String),
     ).select(*_SLICE_SCHEMA)
@@ -112,8 +115,10 @@ def main_effects(
     if cells.is_empty():
         return pl.DataFrame(schema=_EFFECT_SCHEMA)
     value = pl.col("value")
+    largest = value.abs().max()  # scaled by it, since squares of very large numbers overflow
+    scaled = cells.with_columns(value=pl.when(largest > 0).then(value / largest).otherwise(0.0))
     levels = (
-        _units(cells)
+        _units(scaled)
         .group_by("param", "level", maintain_order=True)
         .agg(
             n=pl.len().cast(pl.Int64), mean=value.mean(), within=(value - value.mean()).pow(2).sum()
@@ -140,7 +145,7 @@ def _effect(row: dict[str, Any]) -> dict[str, Any]:
         return effect | {"note": "one value only"}
     if df_within == 0:
         return effect | {"note": "a different value in every run"}
-    if total == 0:
+    if total <= n * _ROUNDING:
         return effect | {"note": "the metric never varies"}
     error = within / df_within
     share = max(0.0, (between - df_between * error) / total)

@@ -24,7 +24,8 @@ _TINY, _PRECISION, _TERMS = 1e-300, 1e-15, 100_000
 def t_quantile(df: int, level: float = LEVEL) -> float:
     """Return the t for which Student's t with `df` degrees of freedom is in [-t, t] at `level`.
 
-    Relative error below 1e-9; `df` is 1 or more and `level` between 0 and 1.
+    Relative error below 1e-9 up to a million degrees of freedom (1e-6 beyond); `df` is 1 or more
+    and `level` between 0 and 1.
     """
     low, high = 0.0, 1.0
     while (middle := (low + high) / 2) not in (low, high):  # until floats lie no closer
@@ -60,11 +61,15 @@ def with_interval(frame: pl.DataFrame, count: str = "count") -> pl.DataFrame:
         frame: `mean`, `sd` (with n - 1 in its denominator) and n in the column `count`.
         count: name of that column. Below 2 there is no interval: null.
     """
+    if frame.is_empty():  # polars 2.1 panics when there is nothing to replace
+        return frame.with_columns(low=pl.col("mean"), high=pl.col("mean"))
     counts = frame[count].unique().to_list()
     quantiles = [t_quantile(n - 1) / math.sqrt(n) if n > 1 else None for n in counts]
     factor = pl.col(count).replace_strict(counts, quantiles, return_dtype=pl.Float64)
     half = factor * pl.col("sd")
-    return frame.with_columns(low=pl.col("mean") - half, high=pl.col("mean") + half)
+    known = pl.when(half.is_finite())
+    low, high = pl.col("mean") - half, pl.col("mean") + half
+    return frame.with_columns(low=known.then(low), high=known.then(high))
 
 
 def _beta_fraction(a: float, b: float, x: float) -> Iterator[float]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import altair as alt
     import polars as pl
 
     from tracksite.query.goal import Goal
@@ -48,7 +49,8 @@ def figures(effects: pl.DataFrame, slices: pl.DataFrame, goal: Goal) -> dict[str
 
 def shown_params(effects: pl.DataFrame, slices: pl.DataFrame) -> list[str]:
     """Return the params that get a chart of their own: the most telling first."""
-    sliced = set(slices["param"])
+    levels = dict(slices["param"].value_counts().iter_rows())
+    sliced = {param for param, count in levels.items() if count > 1}
     return [param for param in effects["param"] if param in sliced][:MOST_SLICES]
 
 
@@ -67,7 +69,7 @@ def _effects_spec() -> Mapping[str, Any]:
     import altair as alt
 
     bars = alt.Chart(alt.NamedData(name="effects")).encode(
-        x=alt.X("share:Q", title="share of the variance explained by the param alone")
+        x=alt.X("share:Q", title="share of variance explained")
         .axis(format=_PER_CENT, tickCount=5)
         .scale(domain=[0, 1]),
         y=alt.Y("param:N", title=None, sort=None).axis(labelLimit=160),
@@ -108,7 +110,7 @@ def _slice_spec() -> Mapping[str, Any]:
     return _plain((intervals + line + points).properties(width="container", height=170))
 
 
-def _plain(chart: Any) -> Mapping[str, Any]:
+def _plain(chart: alt.LayerChart) -> Mapping[str, Any]:
     """Return the chart as JSON, without Altair's default look: vega.js brings the site's."""
     spec: dict[str, Any] = chart.to_dict(validate=False)
     spec.pop("config", None)

@@ -3,7 +3,8 @@
 app.py         the group of commands, errors and exit codes
 options.py     arguments that several commands share
 output.py      tables, JSON and progress
-sites.py       build, watch, demo
+sites.py       build, demo
+watch.py       watch
 ls.py          ls
 show.py        show, diff
 models.py      models

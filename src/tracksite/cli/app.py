@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from tracksite.cli import ls, models, setup, show, sites
+from tracksite.cli import ls, models, setup, show, sites, watch
 from tracksite.errors import TracksiteError
 from tracksite.version import __version__
 
@@ -67,7 +67,7 @@ def app() -> None:
 
 
 for command in (
-    *(sites.build, sites.watch, sites.demo, setup.init),
+    *(sites.build, watch.watch, sites.demo, setup.init),
     *(ls.ls, show.show, show.diff, models.models),
     setup.completion,
 ):

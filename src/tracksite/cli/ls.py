@@ -15,7 +15,7 @@ from tracksite.cli.options import (
     json_option,
     snapshot_of,
 )
-from tracksite.cli.output import print_json, print_table, record, say
+from tracksite.cli.output import fitting, print_json, print_table, record, say
 from tracksite.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -125,8 +125,14 @@ def _print_runs(rows: pl.DataFrame, found: pl.DataFrame, columns: str | None) ->
 
         length = short_length(found["run_id"].to_list())
         shown = shown.with_columns(pl.col("run_id").str.head(length))
-    if rows.height or not sys.stdout.isatty():
-        print_table(list(map(_header, shown.columns)), shown.rows())
+    headers = list(map(_header, shown.columns))
+    if not sys.stdout.isatty():
+        print_table(headers, shown.rows())
+    elif rows.height:
+        count = len(headers) if columns is not None else fitting(headers, shown.rows())
+        print_table(headers[:count], shown.select(shown.columns[:count]).rows())
+        if headers[count:]:
+            say(f"Not shown for lack of room: {', '.join(headers[count:])} (see --columns).")
 
 
 def _usual(rows: pl.DataFrame) -> list[str]:
@@ -136,7 +142,8 @@ def _usual(rows: pl.DataFrame) -> list[str]:
     if not sys.stdout.isatty():
         return [*_LEADING, *metrics, *params]
     leading = [name for name in _LEADING if name != "experiment" or rows[name].n_unique() > 1]
-    return [*leading, *metrics, *(name for name in params if rows[name].n_unique() > 1)]
+    logged = [name for name in metrics if rows[name].null_count() < rows.height]
+    return [*leading, *logged, *(name for name in params if rows[name].n_unique() > 1)]
 
 
 def _header(column: str) -> str:

@@ -27,11 +27,17 @@ def models(*, store: str, as_json: bool) -> None:
       tracksite models
       tracksite models runs --json | jq '.[] | {name, aliases}'
     """  # noqa: D301 - \b keeps click from wrapping a block
-    found = registered(snapshot_frame(store))
+    from tracksite.query.lookup import short_length
+
+    folded = snapshot_frame(store)
+    found = registered(folded)
     if as_json:
         print_json(found)
         return
-    rows = [_row(model, version) for model in found for version in model["versions"] or [{}]]
+    length = short_length(folded["run_id"].to_list()) if sys.stdout.isatty() else None
+    rows = [
+        _row(model, version, length) for model in found for version in model["versions"] or [{}]
+    ]
     if rows or not sys.stdout.isatty():
         print_table(_COLUMNS, rows)
     if not rows:
@@ -83,13 +89,14 @@ def _pairs(items: list[dict[str, Any]] | None) -> dict[str, Any]:
     return {item["key"]: item["text"] for item in items or ()}
 
 
-def _row(model: dict[str, Any], version: dict[str, Any]) -> list[object]:
+def _row(model: dict[str, Any], version: dict[str, Any], length: int | None) -> list[object]:
+    """Return the cells of _COLUMNS; the run's id in so many digits."""
     return [
         model["name"],
         version.get("version"),
         version.get("stage"),
         ", ".join(version.get("aliases", ())),
-        version.get("source_run_id"),
+        (version.get("source_run_id") or "")[:length],
         version.get("source_path"),
         version.get("created_at"),
     ]

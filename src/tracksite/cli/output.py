@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 
+_GAP = 3  # characters between columns
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -73,6 +74,19 @@ def print_table(
         cells = [Text(short(name, value)) for name, value in zip(columns, row, strict=True)]
         table.add_row(*cells, style="dim" if number in dim else None)
     Console().print(table)
+
+
+def fitting(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> int:
+    """Return how many of the columns fit into the terminal side by side; one at least."""
+    import shutil
+
+    room = shutil.get_terminal_size().columns
+    for number, name in enumerate(columns):
+        cells = [len(short(name, row[number])) for row in rows]
+        room -= max([len(name), *cells]) + _GAP
+        if room < 0:
+            return max(1, number)
+    return len(columns)
 
 
 def heading(text: str) -> None:
@@ -148,6 +162,22 @@ def progress(text: str) -> Iterator[Progress | None]:
             bar.update(task, completed=done, total=total, description=f"{text} {what[-40:]:40}")
 
         yield move
+
+
+@contextmanager
+def status() -> Iterator[Callable[[str], None] | None]:
+    """Keep one line at the bottom of a terminal while the context lasts.
+
+    Yields what changes its text; None where there is no terminal.
+    """
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    with Console(stderr=True).status("") as line:
+        yield lambda text: line.update(Text(text))
 
 
 def record(row: Mapping[str, Any]) -> dict[str, Any]:

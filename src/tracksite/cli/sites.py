@@ -1,4 +1,4 @@
-"""build, watch and demo: from a store to a site."""
+"""build and demo: from a store to a site."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tracksite.config import Settings
     from tracksite.site import BuildReport
 
+_MOST_WARNINGS = 20
 STRICT = 3  # exit code of `build --strict` after warnings
 
 
@@ -57,19 +58,19 @@ def build(
     began = time.monotonic()
     root = open_store(store).root
     with progress("Building") as tell:
-        settings = _settings(settings_file, title)(root)
+        settings = settings_from(settings_file, title)(root)
         report = build_site(root, site, settings=settings, progress=tell, force=force)
     if as_json:
         print_json(dataclasses.asdict(report))
     else:
-        say(_summary(report, time.monotonic() - began))
+        say(summary(report, time.monotonic() - began))
         click.echo(site / "index.html")
-    _warn(report)
+    warn(report)
     if strict and report.problems:
         click.get_current_context().exit(STRICT)
 
 
-def _settings(file: Path | None, title: str | None) -> Callable[[Path], Settings]:
+def settings_from(file: Path | None, title: str | None) -> Callable[[Path], Settings]:
     """Return what gives the settings for a store's folder."""
     from tracksite import config
 
@@ -81,7 +82,7 @@ def _settings(file: Path | None, title: str | None) -> Callable[[Path], Settings
     return load
 
 
-def _summary(report: BuildReport, seconds: float) -> str:
+def summary(report: BuildReport, seconds: float) -> str:
     """Return one line on what a build did."""
     parts = [f"{len(report.written):,} written", f"{len(report.unchanged):,} unchanged"]
     if report.removed:
@@ -89,62 +90,12 @@ def _summary(report: BuildReport, seconds: float) -> str:
     return f"Built in {seconds:.2f} s: {', '.join(parts)}."
 
 
-def _warn(report: BuildReport) -> None:
-    for problem in report.problems:
+def warn(report: BuildReport) -> None:
+    """Say what had to be left out."""
+    for problem in report.problems[:_MOST_WARNINGS]:
         say(f"Warning: {problem.message}")
-
-
-@click.command()
-@store_argument
-@site_options
-@click.option("--port", type=click.IntRange(1, 65535), help="By default the first free from 8777.")
-@click.option("--open/--no-open", "show", default=False, help="Open the site in a browser.")
-def watch(
-    *,
-    store: str,
-    site: Path,
-    settings_file: Path | None,
-    title: str | None,
-    port: int | None,
-    show: bool,
-) -> None:
-    """Build the site of STORE and keep it live in the browser.
-
-    It is served on this machine alone. Open pages update in place while runs log. Ctrl-C
-    ends it; the site stays as built.
-
-    \b
-    Examples:
-      tracksite watch
-      tracksite watch ~/experiments/runs --port 9000 --open
-    """  # noqa: D301 - \b keeps click from wrapping a block
-    from tracksite.watch.session import Tell
-    from tracksite.watch.session import watch as keep_up
-
-    def started(url: str) -> None:
-        click.echo(url)
-        say("Building; Ctrl-C ends the watch.")
-        if show:
-            click.launch(url)
-
-    def built(report: BuildReport, seconds: float) -> None:
-        say(f"{time.strftime('%H:%M:%S')} {_summary(report, seconds)}")
-        _warn(report)
-
-    def failed(reason: str) -> None:
-        say(f"{time.strftime('%H:%M:%S')} The build failed: {reason}")
-
-    try:
-        keep_up(
-            store,
-            site,
-            settings=_settings(settings_file, title),
-            settings_file=settings_file,
-            port=port,
-            tell=Tell(started, built, failed),
-        )
-    except KeyboardInterrupt:  # the way to end it, so no failure
-        say("Stopped.")
+    if len(report.problems) > _MOST_WARNINGS:
+        say(f"Warning: {len(report.problems) - _MOST_WARNINGS} more; --json names all of them.")
 
 
 @click.command()

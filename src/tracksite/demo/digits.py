@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 import tracksite
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 SOURCE = "sklearn.datasets.load_digits"
@@ -55,8 +56,7 @@ def log_inputs(digits: Digits) -> None:
         ("training", digits.train_x, digits.train_y),
         ("validation", digits.valid_x, digits.valid_y),
     ):
-        columns = {f"pixel_{n // 8}_{n % 8}": pixels[:, n] for n in range(pixels.shape[1])}
-        table = {**columns, "digit": labels}
+        table = np.column_stack([pixels, labels])
         tracksite.log_input(table, context=part, name=f"digits/{part}", source=SOURCE)
 
 

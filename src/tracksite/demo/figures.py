@@ -22,8 +22,8 @@ def importance(weights: NDArray[np.float64]) -> Figure:
     share = f"row {top // 8}, column {top % 8}: {weights[top]:.1%} of the decrease in impurity"
     figure, axes = _square(f"Importance of each pixel\n{share}")
     axes.imshow(weights.reshape(8, 8), cmap="viridis")
-    axes.set_xlabel("column")
-    axes.set_ylabel("row")
+    axes.set_xticks([])
+    axes.set_yticks([])
     return figure
 
 
@@ -33,8 +33,8 @@ def confusion(counts: NDArray[np.int64], labels: Sequence[int]) -> Figure:
     axes.imshow(np.log1p(counts), cmap="Blues")
     axes.set_xlabel("predicted digit")
     axes.set_ylabel("true digit")
-    axes.set_xticks(range(len(labels)), labels)
-    axes.set_yticks(range(len(labels)), labels)
+    axes.set_xticks(range(len(labels)), map(str, labels))
+    axes.set_yticks(range(len(labels)), map(str, labels))
     for (row, column), count in np.ndenumerate(counts):
         if count:
             color = _PAPER if row == column else _INK
@@ -75,4 +75,5 @@ def _square(title: str) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(3.8, 3.8), dpi=100)
     axes = figure.subplots()
     axes.set_title(title, fontsize=10)
+    figure.subplots_adjust(left=0.14, right=0.96, bottom=0.13, top=0.87)
     return figure, axes

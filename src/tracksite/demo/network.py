@@ -60,7 +60,7 @@ def _train(
     rate: float, activation: str, seed: int, data: digits.Digits, epochs: int, *, best: float
 ) -> float:
     """Train and log one network; return its last accuracy on the validation half."""
-    name = f"lr={rate:g} {activation} seed={seed}"
+    name = f"rate {rate:g}, {activation}, seed {seed}"
     with tracksite.start_run(run_name=name):
         tracksite.log_params(
             {

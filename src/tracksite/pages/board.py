@@ -1,4 +1,4 @@
-"""The leaderboard of one experiment as columns: for its first rows in HTML and for leaderboard.js."""
+"""The leaderboard of one experiment as columns: for the rows in its HTML, and for board.js."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ _ATTRIBUTES = {
     "git_commit": None,
     "parent_run_id": None,
     "run_id": None,
+    "experiment": None,
 }
 _LABELS = {"rank": "#", "started_at": "started", "ended_at": "ended", "duration_s": "duration"}
-_ALWAYS = ("run_id", "name")
 _FAMILIES = {"metrics.": "metric", "params.": "param", "tags.": "tag"}
 
 
@@ -56,9 +56,14 @@ class Column:
     values: pl.Series
 
     @property
+    def empty(self) -> bool:
+        """Whether no run has it."""
+        return self.values.null_count() == self.values.len()
+
+    @property
     def same(self) -> bool:
-        """Whether this is a param, tag or source that has one value in all runs."""
-        return self.kind != "metric" and self.values.len() > 1 and self.values.n_unique() == 1
+        """Whether this param, tag or attribute has one value in all runs that have it."""
+        return self.format is None and self.values.drop_nulls().n_unique() == 1 < self.values.len()
 
 
 @dataclass(frozen=True)
@@ -68,15 +73,17 @@ class Board:
     Attributes:
         columns: in the order in which they are shown.
         shown: ids of those that are shown at first.
-        same: params that never vary, as (key, text).
+        same: params that never vary, as (key, text, how many runs have it).
         groups: for each run, the number of its setting; None when no setting has repeats.
+        seeds: ids of the params that only repeat a run.
         count: how many runs there are.
     """
 
     columns: tuple[Column, ...]
     shown: tuple[str, ...]
-    same: tuple[tuple[str, str], ...]
+    same: tuple[tuple[str, str, int], ...]
     groups: tuple[int, ...] | None
+    seeds: tuple[str, ...]
     count: int
 
     def head(self, count: int) -> list[dict[str, Any]]:
@@ -95,15 +102,20 @@ class Board:
 
 
 def board(runs: pl.DataFrame, goal: Goal | None, seed_params: Sequence[str] = ()) -> Board:
-    """Return the leaderboard of one experiment's runs, the best first, those without a rank last."""
+    """Return the leaderboard of one experiment, the best first, runs without a rank last."""
     wide = _ranked(runs, goal)
-    columns = tuple(_columns(wide, goal))
+    seeds = tuple(
+        name
+        for name in wide.columns
+        if name.startswith("params.") and repeats.is_seed(name.removeprefix("params."), seed_params)
+    )
+    columns = tuple(_columns(wide, goal, seeds))
     same = tuple(
-        (column.label, str(column.values[0]))
+        (column.label, str(column.values.drop_nulls()[0]), column.values.count())
         for column in columns
         if column.kind == "param" and column.same
     )
-    return Board(columns, _shown(columns, goal), same, _groups(wide, goal, seed_params), wide.height)
+    return Board(columns, _shown(columns, goal), same, _groups(wide, seeds), seeds, wide.height)
 
 
 def script_value(board: Board, goal: Goal | None) -> Mapping[str, Any]:
@@ -113,13 +125,14 @@ def script_value(board: Board, goal: Goal | None) -> Mapping[str, Any]:
         "metric": goal.metric if goal else None,
         "direction": goal.direction if goal else None,
         "groups": board.groups,
+        "seeds": board.seeds,
         "shown": board.shown,
         "columns": [_encoded(column) for column in board.columns],
     }
 
 
 def _ranked(runs: pl.DataFrame, goal: Goal | None) -> pl.DataFrame:
-    wide = leaderboard.wide(runs).drop("experiment")
+    wide = leaderboard.wide(runs)
     if goal is None:
         return wide.with_columns(rank=pl.lit(None, dtype=pl.Int64))
     ranks = leaderboard.rank(runs, goal.metric, goal.direction).select("run_id", "rank")
@@ -127,28 +140,22 @@ def _ranked(runs: pl.DataFrame, goal: Goal | None) -> pl.DataFrame:
     return joined.sort("rank", nulls_last=True, maintain_order=True)
 
 
-def _columns(wide: pl.DataFrame, goal: Goal | None) -> list[Column]:
-    """Return every column that says anything: rank, name, status, metrics, params, the rest."""
-    first = f"metrics.{goal.metric}" if goal else ""
-    place = {first: 0, "rank": -3, "name": -2, "status": -1}
-    order = [*_FAMILIES, ""]
+def _columns(wide: pl.DataFrame, goal: Goal | None, seeds: Collection[str]) -> list[Column]:
+    """Return every column that says anything: rank, name, status, the metric, params, the rest."""
     found = [_column(wide, name) for name in wide.columns]
-    kept = [column for column in found if column.id in _ALWAYS or _says_anything(column)]
-    family = {column.id: next(p for p in order if column.id.startswith(p)) for column in kept}
-    attributes = list(_ATTRIBUTES)
+    kept = [column for column in found if column.kind == "attribute" or not column.empty]
+    first = ("rank", "name", "status", f"metrics.{goal.metric}" if goal else "")
+    kinds, attributes = ("param", "seed", "metric", "attribute", "tag"), list(_ATTRIBUTES)
 
     def key(column: Column) -> tuple[Any, ...]:
-        if column.id in place:
-            return (place[column.id], 0, "")
-        if column.kind == "attribute":
-            return (3, attributes.index(column.id), "")
-        return (1 + order.index(family[column.id]) + (column.kind == "tag"), 0, column.id)
+        if column.id in first:
+            return (0, first.index(column.id))
+        kind = "seed" if column.id in seeds else column.kind
+        if kind == "attribute":
+            return (1, kinds.index(kind), attributes.index(column.id))
+        return (1, kinds.index(kind), column.id)
 
     return sorted(kept, key=key)
-
-
-def _says_anything(column: Column) -> bool:
-    return column.values.null_count() < column.values.len()
 
 
 def _column(wide: pl.DataFrame, name: str) -> Column:
@@ -167,20 +174,13 @@ def _shown(columns: Collection[Column], goal: Goal | None) -> tuple[str, ...]:
     wanted = {"name", "status", "started_at", "duration_s", *metrics, *params[:MOST_PARAMS]}
     if goal is not None:
         wanted.add("rank")
-    return tuple(column.id for column in columns if column.id in wanted)
+    return tuple(column.id for column in columns if column.id in wanted and not column.empty)
 
 
-def _groups(
-    wide: pl.DataFrame, goal: Goal | None, seed_params: Sequence[str]
-) -> tuple[int, ...] | None:
-    """Return the number of each run's setting: runs that differ in seed-like params alone share it."""
-    params = [
-        name
-        for name in wide.columns
-        if name.startswith("params.")
-        and not repeats.is_seed(name.removeprefix("params."), seed_params)
-    ]
-    if goal is None or not params or wide.is_empty():
+def _groups(wide: pl.DataFrame, seeds: Collection[str]) -> tuple[int, ...] | None:
+    """Return the number of each run's setting: runs that differ in seeds alone share it."""
+    params = [name for name in wide.columns if name.startswith("params.") and name not in seeds]
+    if not params or wide.is_empty():
         return None
     settings = wide.select(pl.struct(params).rank("dense").alias("group"))["group"]
     if settings.n_unique() == wide.height:
@@ -189,12 +189,16 @@ def _groups(
 
 
 def _encoded(column: Column) -> dict[str, Any]:
-    shared = {"id": column.id, "label": column.label, "kind": column.kind}
+    shared: dict[str, Any] = {"id": column.id, "label": column.label, "kind": column.kind}
+    if column.empty:
+        return {**shared, "same": None}
     if column.format is not None:
         values = _numbers(column)
         return {**shared, "format": column.format, "values": values}
     if column.same:
-        return {**shared, "same": column.values[0]}
+        text, missing = column.values.drop_nulls()[0], column.values.null_count()
+        if not missing:
+            return {**shared, "same": text}
     texts = column.values.unique(maintain_order=True).drop_nulls()
     codes = {text: code for code, text in enumerate(texts)}
     return {**shared, "texts": texts.to_list(), "codes": [codes.get(v) for v in column.values]}

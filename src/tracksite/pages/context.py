@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from tracksite import paths
+from tracksite.analysis import reproduce
 from tracksite.config import ExperimentSettings
-from tracksite.query import leaderboard
+from tracksite.pages.series import Series
+from tracksite.query import goal
 from tracksite.query import runs as query
 
 if TYPE_CHECKING:
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from tracksite.config import Settings
-    from tracksite.query.leaderboard import Goal
+    from tracksite.query.goal import Goal
     from tracksite.schema import Problem, Snapshot
 
 
@@ -69,7 +72,7 @@ class Context:
     def goals(self) -> Mapping[str, Goal | None]:
         """Name of an experiment → its primary metric; None where no metric was logged."""
         return {
-            name: leaderboard.primary_metric(frame, self.settings_of(name))
+            name: goal.primary_metric(frame, self.settings_of(name))
             for name, frame in self.by_experiment.items()
         }
 
@@ -81,6 +84,24 @@ class Context:
             if problem.run_id is not None:
                 found[problem.run_id] = (*found.get(problem.run_id, ()), problem)
         return found
+
+    @cached_property
+    def series(self) -> Series:
+        """The curves for run pages, read for many runs at once."""
+        return Series(self.snapshot)
+
+    def expect(self, stale: Iterable[str]) -> None:
+        """Say which site paths will be built, in this order, so that their runs share queries."""
+        self.series.expect([it for path in stale if (it := paths.run_id_of(path)) is not None])
+
+    @cached_property
+    def _missing(self) -> Mapping[str, list[str]]:
+        told = reproduce.verdicts(self.runs).select("run_id", "missing")
+        return dict(told.iter_rows())
+
+    def missing_for(self, run_id: str) -> list[str]:
+        """Return what stands in the way of making a run again; empty when nothing does."""
+        return self._missing.get(run_id, [])
 
     def settings_of(self, experiment: str) -> ExperimentSettings:
         """Return the settings of one experiment; the defaults where there are none."""

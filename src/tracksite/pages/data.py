@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tracksite.pages.context import Context
 
 RUNS = "data/runs.parquet"
+MOST_ROWS = 10_000  # of experiment.json; runs.parquet has every run
 
 
 def pages(context: Context) -> Iterator[Page]:
@@ -77,15 +78,17 @@ def _params(run: pl.DataFrame) -> dict[str, str]:
 
 
 def _twin(experiment: Experiment) -> str:
+    """Return the experiment as JSON: goal, the best MOST_ROWS runs, effects and slices."""
     goal = experiment.goal
     value = {
         "name": experiment.name,
         "goal": {"metric": goal.metric, "direction": goal.direction, "inferred": goal.inferred}
         if goal
         else None,
+        "run_count": experiment.board.count,
         "runs": _rows(experiment),
-        "effects": _clean(experiment.effects.to_dicts()) if goal else [],
-        "slices": _clean(experiment.slices.to_dicts()) if goal else [],
+        "effects": _clean(experiment.effects.to_dicts()),
+        "slices": _clean(experiment.slices.to_dicts()),
     }
     return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False, default=str) + "\n"
 
@@ -94,16 +97,15 @@ def _rows(experiment: Experiment) -> list[dict[str, Any]]:
     """Return every run, best first: {run_id, name, status, rank, params, metrics}."""
     board = experiment.board
     names = ("run_id", "name", "status", "rank")
-    columns = {column.id: column for column in board.columns}
-    lists = {name: columns[name].values.to_list() for name in names if name in columns}
+    lists = {name: board.column(name).values.to_list() for name in names}
     params = _by_run(long.params(experiment.runs), "text")
     metrics = _by_run(long.metrics(experiment.runs), "last")
     found = []
-    for place in range(board.count):
-        row: dict[str, Any] = {name: lists[name][place] if name in lists else None for name in names}
-        row["params"] = params.get(row["run_id"], {})
-        row["metrics"] = _clean(metrics.get(row["run_id"], {}))
-        found.append(row)
+    for place in range(min(board.count, MOST_ROWS)):
+        row = {name: lists[name][place] for name in names}
+        run_id = row["run_id"]
+        values = _clean(metrics.get(run_id, {}))
+        found.append({**row, "params": params.get(run_id, {}), "metrics": values})
     return found
 
 
@@ -114,7 +116,7 @@ def _by_run(items: pl.DataFrame, value: str) -> Mapping[str, dict[str, Any]]:
     return found
 
 
-def _clean(value: Any) -> Any:
+def _clean(value: object) -> object:
     """Return plain data with NaN and infinities as the texts "NaN", "Infinity" and "-Infinity"."""
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property, partial
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
+
+import polars as pl
 
 from tracksite import paths
 from tracksite.analysis import impact, repeats, reproduce
@@ -14,12 +17,10 @@ from tracksite.model import Page
 from tracksite.pages import board as boards
 from tracksite.pages.context import digest
 from tracksite.pages.script import data_script
-from tracksite.query import leaderboard
+from tracksite.query import leaderboard, long
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    import polars as pl
+    from collections.abc import Callable, Iterator, Mapping
 
     from tracksite.pages.board import Board
     from tracksite.pages.context import Context
@@ -59,14 +60,16 @@ class Experiment:
 
     @cached_property
     def effects(self) -> pl.DataFrame:
-        """Columns of `analysis.impact.main_effects`; only with a goal."""
-        assert self.goal is not None
+        """Columns of `analysis.impact.main_effects`; nothing at all without a goal."""
+        if self.goal is None:
+            return pl.DataFrame()
         return impact.main_effects(self.runs, self.goal, seed_params=self.seed_params)
 
     @cached_property
     def slices(self) -> pl.DataFrame:
-        """Columns of `analysis.impact.slices`; only with a goal."""
-        assert self.goal is not None
+        """Columns of `analysis.impact.slices`; nothing at all without a goal."""
+        if self.goal is None:
+            return pl.DataFrame()
         return impact.slices(self.runs, self.goal, seed_params=self.seed_params)
 
     @cached_property
@@ -97,17 +100,19 @@ def inputs(experiment: Experiment, what: str) -> str:
 
 def pages(context: Context) -> Iterator[Page]:
     """Yield the page of each experiment, its data scripts, and the specs of all charts."""
-    yield Page(CHARTS, None, digest("charts"), _charts_script)
+    yield Page(CHARTS, None, digest("charts", version("altair")), _charts_script)
     for experiment in experiments(context):
         page = f"{experiment.folder}/index.html"
-        build = partial(_variables, experiment)
-        yield Page(page, "experiment.html", inputs(experiment, "experiment"), build)
+        variables = partial(_variables, experiment)
+        yield Page(page, "experiment.html", inputs(experiment, "experiment"), variables)
         for name, make in SCRIPTS.items():
-            path = f"{experiment.folder}/{name}.js"
-            yield Page(path, None, inputs(experiment, name), partial(_script, experiment, name, make))
+            path, build = f"{experiment.folder}/{name}.js", partial(_script, experiment, name, make)
+            yield Page(path, None, inputs(experiment, name), build)
 
 
-def _script(experiment: Experiment, name: str, make: Any) -> str:
+def _script(
+    experiment: Experiment, name: str, make: Callable[[Experiment], Mapping[str, Any]]
+) -> str:
     return data_script(name, make(experiment))
 
 
@@ -152,7 +157,7 @@ def _variables(experiment: Experiment) -> Mapping[str, Any]:
         "board": board,
         "columns": shown,
         "rows": board.head(FIRST_ROWS),
-        "effects": experiment.effects.to_dicts() if goal else [],
+        "effects": experiment.effects.to_dicts(),
         "slices": _slices_by_param(experiment),
         "curve_keys": experiment.curve_keys,
         "curve_rows": _curve_rows(experiment),
@@ -189,15 +194,14 @@ def _curve_rows(experiment: Experiment) -> list[dict[str, Any]]:
     """Return, for readers without JavaScript, how the metrics of the best runs went."""
     if not experiment.curve_runs:
         return []
-    from tracksite.query import long
-
     runs = experiment.runs.filter(experiment.runs["run_id"].is_in(experiment.curve_runs))
     metrics = long.metrics(runs)
-    place = {run_id: n for n, run_id in enumerate(experiment.curve_runs)}
+    key_place = {key: place for place, key in enumerate(experiment.curve_keys)}
+    run_place = {run_id: place for place, run_id in enumerate(experiment.curve_runs)}
     found = metrics.filter(metrics["key"].is_in(experiment.curve_keys)).to_dicts()
     for row in found:
         row["name"] = _run_name(experiment, row["run_id"])
-    return sorted(found, key=lambda row: (experiment.curve_keys.index(row["key"]), place[row["run_id"]]))
+    return sorted(found, key=lambda row: (key_place[row["key"]], run_place[row["run_id"]]))
 
 
 def _run_name(experiment: Experiment, run_id: str) -> str | None:
@@ -206,6 +210,4 @@ def _run_name(experiment: Experiment, run_id: str) -> str | None:
 
 
 def _named(name: str) -> pl.Expr:
-    import polars as pl
-
     return pl.col("name") == name

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any
 
 
-def data_script(name: str, value: Any) -> str:
+def data_script(name: str, value: object) -> str:
     """Return a classic script that hands `value` to the page: `tracksite.data(name, …)`.
 
     `value` is plain JSON data. NaN and infinities, which JSON has not, become null. The text is
@@ -19,14 +18,14 @@ def data_script(name: str, value: Any) -> str:
     return f"tracksite.data({label},JSON.parse('{text}'));\n"
 
 
-def _json(value: Any) -> str:
+def _json(value: object) -> str:
     try:
         return json.dumps(value, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
     except ValueError:
         return json.dumps(_finite(value), ensure_ascii=True, separators=(",", ":"))
 
 
-def _finite(value: Any) -> Any:
+def _finite(value: object) -> object:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):

@@ -22,6 +22,7 @@ COLUMNS = ("run_id", "key", "step", "timestamp", "value")
 CHUNK_RUNS = 200
 CHUNK_BYTES = 32_000_000  # of files: about 4 million points, some hundred megabytes in memory
 MIN_WIDTH = 8
+GRID = 2.0**32  # finer than any chart, coarse enough for exact sums of floats
 
 
 def history(snapshot: Snapshot, run_id: str, key: str) -> pl.DataFrame:
@@ -112,9 +113,20 @@ def _largest_triangles(
 
     if len(values) <= count:
         return np.arange(len(values))
-    x = () if steps[0] == steps[-1] else (steps.astype(np.float64),)  # else evenly spaced
+    x = () if steps[0] == steps[-1] else (_on_grid(steps),)  # else evenly spaced
     sampler = MinMaxLTTBDownsampler()  # type: ignore[no-untyped-call]  # it ships no types
     return np.asarray(sampler.downsample(*x, values, n_out=count), dtype=np.int64)
+
+
+def _on_grid(steps: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return rising steps as whole numbers from 0 to GRID.
+
+    tsdownsample 0.1.4 reads past the end, and panics, where bins are narrower than the floats at
+    that place lie apart, as with steps 0, 2**62 and 2**62 + 1024; on the grid they never are.
+    """
+    from_first = steps.astype(np.float64) - float(steps[0])
+    grid: NDArray[np.float64] = np.rint(from_first * (GRID / from_first[-1]))
+    return grid
 
 
 def _thinned(points: pl.DataFrame, count: int) -> pl.DataFrame:

@@ -6,7 +6,6 @@ import os
 import struct
 import threading
 import traceback
-import warnings
 from dataclasses import replace
 from datetime import UTC, datetime
 from time import time_ns
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 from tracksite.errors import ArgumentError, StateError, StoreError
 from tracksite.tracking import check
 from tracksite.tracking.content import ContentVerbs
+from tracksite.tracking.warning import warn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -263,7 +263,7 @@ class ActiveRun(ContentVerbs):
         try:
             self.end(status, error=text)
         except StoreError as trouble:  # never the end of a training that went well
-            warnings.warn(f"tracksite: {trouble}", RuntimeWarning, stacklevel=2)
+            warn(str(trouble))
 
     def __repr__(self) -> str:
         return f"<ActiveRun {self.name!r} {self.run_id} of {self.info.experiment!r}>"

@@ -41,11 +41,17 @@ def line() -> str | None:
     words = list(sys.orig_argv)
     if words:
         words[0] = Path(words[0]).name
-    return shlex.join(mask(words)) or None
+    return " ".join(map(_quoted, mask(words))) or None
+
+
+def _quoted(word: str) -> str:
+    """Return a word as a shell takes it; a mask alone is no reason for quotes."""
+    bare = word.replace(MASK, "")
+    return word if MASK in word and shlex.quote(bare) in {bare, "''"} else shlex.quote(word)
 
 
 def source(root: str | None) -> str | None:
-    """Return the entry script: relative to `root` where it is inside it, else its name."""
+    """Return the user's entry script: relative to `root` where it is inside it, else its name."""
     script = _script()
     if script is None:
         return None
@@ -55,18 +61,21 @@ def source(root: str | None) -> str | None:
 
 
 def folder() -> Path:
-    """Return the folder of the entry script, or the working folder without one."""
+    """Return the folder of the user's entry script, or the working folder without one."""
     script = _script()
     return Path.cwd() if script is None else script.parent
 
 
 def _script() -> Path | None:
+    """Return the user's own file that was started: a script or a notebook, no installed tool."""
     main = sys.modules.get("__main__")
-    name = getattr(main, "__file__", None) or vars(main or object).get("__vsc_ipynb_file__")
-    if not name or "ipykernel" in Path(name).parts:
+    kept_in = "__vsc_ipynb_file__" if "ipykernel" in sys.modules else "__file__"
+    script = Path(getattr(main, kept_in, None) or "")
+    if not script.is_file():
         return None
-    script = Path(name)
-    return script.resolve() if script.exists() else None
+    script = script.resolve()
+    installed = "site-packages" in script.parts or script.parent == Path(sys.executable).parent
+    return None if installed else script
 
 
 def mask(words: list[str]) -> list[str]:
@@ -79,8 +88,8 @@ def mask(words: list[str]) -> list[str]:
     masked: list[str] = []
     name = ""  # of the option before, which waits for its value
     for word in words:
-        if name and not (word.startswith("-") and len(word) > 1 and not _is_secret(name, word)):
-            masked.append(MASK if _is_secret(name, word) else mask_text(word))
+        if name and not word.startswith("--") and _is_secret(name, word):
+            masked.append(MASK)
             name = ""
             continue
         option, equals, value = word.partition("=")

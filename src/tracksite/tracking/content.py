@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from abc import ABC, abstractmethod
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from tracksite.errors import ArgumentError
 from tracksite.tracking import artifacts, check
+from tracksite.tracking.warning import warn
 
 if TYPE_CHECKING:
     import os
@@ -72,7 +72,7 @@ class ContentVerbs(ABC):
             raise ArgumentError(f"{str(folder)!r} is a file: pass a folder, or use log_artifact().")
         files, left_out = artifacts.files_below(folder)
         for name in left_out:
-            _warn(f"{folder / name} was not logged: it is a link that leads elsewhere")
+            warn(f"{folder / name} was not logged: it is a link that leads elsewhere")
         prefix = "" if artifact_path is None else f"{check.artifact_path(artifact_path)}/"
         rows = [
             row
@@ -262,7 +262,7 @@ class ContentVerbs(ABC):
             return write(path)
         except OSError as error:
             self._unsaved.append(path)
-            _warn(f"artifact {path!r} of run {self.run_id} was not saved ({error})")
+            warn(f"artifact {path!r} of run {self.run_id} was not saved ({error})")
             return None
 
 
@@ -273,7 +273,3 @@ def _copier(folder: Path, source: Path) -> Callable[[str], dict[str, Any]]:
 def _suffix(artifact_file: str) -> str:
     """Return the lower-case ending of a checked path, without its dot."""
     return PurePosixPath(check.artifact_path(artifact_file)).suffix[1:].lower()
-
-
-def _warn(message: str) -> None:
-    warnings.warn(f"tracksite: {message}", RuntimeWarning, stacklevel=4)

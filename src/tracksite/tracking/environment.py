@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import functools
-import importlib.metadata
 import os
 import platform
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 GPU_TIMEOUT_S = 3.0
 
@@ -35,14 +38,21 @@ def packages() -> dict[str, str]:
     Packages that are installed but not imported take no part in a run and are left out.
     """
     imported = {name.partition(".")[0] for name in list(sys.modules)}
+    return {f"package:{name}": version for name, version in versions(imported).items()}
+
+
+def versions(modules: Iterable[str]) -> dict[str, str]:
+    """Return distribution -> version of what brings these top-level modules, sorted."""
     known = _distributions()
-    names = sorted({name for module in imported for name in known.get(module, ())})
-    return {f"package:{name}": version for name in names if (version := _version(name))}
+    names = sorted({name for module in modules for name in known.get(module, ())})
+    return {name: version for name in names if (version := _version(name))}
 
 
 @functools.cache
 def _distributions() -> dict[str, tuple[str, ...]]:
     """Return module -> distributions that bring it, but for modules of the standard library."""
+    import importlib.metadata
+
     try:
         found = importlib.metadata.packages_distributions()
     except (OSError, ValueError):  # one damaged installation costs only this list
@@ -56,6 +66,8 @@ def _distributions() -> dict[str, tuple[str, ...]]:
 
 @functools.cache
 def _version(name: str) -> str:
+    import importlib.metadata
+
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:

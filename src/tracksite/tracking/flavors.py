@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -41,6 +42,15 @@ def _save_skops(model: Model, path: Path) -> None:
     import skops.io
 
     skops.io.dump(model, path)
+    lost = [name for name in skops.io.get_untrusted_types(file=path) if not _importable(name)]
+    if lost:
+        raise ValueError(f"it keeps types by name, and no other process can import {lost}")
+
+
+def _importable(name: str) -> bool:
+    """Return whether another process finds a type: not one of a script, a function or a lambda."""
+    module, _, attribute = name.rpartition(".")
+    return module != "__main__" and hasattr(sys.modules.get(module), attribute)
 
 
 def _load_skops(path: Path, trusted: Trust) -> Model:

@@ -1,4 +1,4 @@
-"""The fluent API: the same verbs as a run's handle, for the run that is active in this thread.
+"""The life of runs: started, nested, resumed, ended; and which one is active in a thread.
 
 As in MLflow, each thread has its own stack of active runs (a new thread has none), the store and
 the experiment belong to the process, and a verb without an active run starts one, which ends with
@@ -8,66 +8,37 @@ the process.
 from __future__ import annotations
 
 import atexit
-import functools
-import inspect
 import sys
 import threading
 import traceback
-import warnings
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from tracksite.errors import ArgumentError, StateError, StoreError
 from tracksite.store.ids import check_run_id, new_run_id
 from tracksite.tracking import capture, check, search, target
 from tracksite.tracking.active import ActiveRun, exit_status
 from tracksite.tracking.capture import configure
-from tracksite.tracking.entities import Experiment, RunInfo
+from tracksite.tracking.entities import RunInfo
 from tracksite.tracking.names import run_name as readable_name
 from tracksite.tracking.target import get_tracking_uri, is_tracking_uri_set, set_tracking_uri
+from tracksite.tracking.warning import warn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
-    from tracksite.tracking.kinds import Value
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 __all__ = [
     "ActiveRun",
     "active_run",
     "configure",
-    "create_experiment",
     "delete_run",
-    "delete_tag",
     "end_run",
-    "flush",
-    "get_artifact_uri",
     "get_tracking_uri",
     "is_tracking_uri_set",
     "last_active_run",
-    "log_artifact",
-    "log_artifacts",
-    "log_dict",
-    "log_figure",
-    "log_image",
-    "log_input",
-    "log_metric",
-    "log_metrics",
-    "log_model",
-    "log_param",
-    "log_params",
-    "log_series",
-    "log_table",
-    "log_text",
     "restore_run",
-    "set_description",
-    "set_experiment",
-    "set_experiment_tag",
-    "set_experiment_tags",
-    "set_tag",
-    "set_tags",
     "set_tracking_uri",
     "start_run",
 ]
@@ -81,68 +52,8 @@ class _Thread(threading.local):
         self.last: ActiveRun | None = None
 
 
-_thread = _Thread()
+thread = _Thread()
 _open: dict[str, tuple[ActiveRun, list[ActiveRun]]] = {}  # every run in progress, and its stack
-
-
-def set_experiment(
-    experiment_name: str | None = None,
-    experiment_id: str | None = None,
-    *,
-    description: str | None = None,
-    tags: Mapping[str, Any] | None = None,
-) -> Experiment:
-    """Make an experiment active, creating it if need be: runs that start now belong to it.
-
-    Args:
-        experiment_name: 1 to 500 characters.
-        experiment_id: instead, the id of one that exists.
-        description: Markdown, replaces what was there.
-        tags: added to those that it has.
-
-    Raises:
-        ArgumentError: neither or both of name and id, or a bad name.
-        NotFoundError: no experiment has this id.
-        StoreError: the store cannot be written.
-    """
-    if (experiment_name is None) == (experiment_id is None):
-        raise ArgumentError("set_experiment() needs a name or an experiment_id=, and not both.")
-    if experiment_name is None:
-        experiment_name = search.get_experiment(str(experiment_id)).name
-    name = check.name("experiment", experiment_name)
-    texts = check.tags(tags or {})
-    identity = target.declare_experiment(name, description=description, tags=texts)
-    target.set_active_experiment(name)
-    return Experiment(identity, name, description, texts)
-
-
-def create_experiment(
-    name: str, *, description: str | None = None, tags: Mapping[str, Any] | None = None
-) -> str:
-    """Create an experiment without making it active; return its id.
-
-    Args:
-        name: 1 to 500 characters.
-        description: Markdown.
-        tags: {key: text}.
-
-    Raises:
-        StateError: there is one of this name.
-    """
-    check.name("experiment", name)
-    if search.get_experiment_by_name(name) is not None:
-        raise StateError(f"experiment {name!r} exists already: use set_experiment({name!r}).")
-    return target.declare_experiment(name, description=description, tags=check.tags(tags or {}))
-
-
-def set_experiment_tags(tags: Mapping[str, Any]) -> None:
-    """Set tags of the active experiment."""
-    target.declare_experiment(target.active_experiment(), tags=check.tags(tags))
-
-
-def set_experiment_tag(key: str, value: Value) -> None:
-    """Set one tag of the active experiment."""
-    set_experiment_tags({key: value})
 
 
 def start_run(
@@ -192,10 +103,10 @@ def start_run(
         experiment = _experiment_of(experiment, experiment_id, parent)
         run = _begin(experiment, parent, fields, settings)
     else:
-        run = _resume(check_run_id(run_id), fields)
-    _thread.stack.append(run)
-    _thread.last = run
-    _open[run.run_id] = (run, _thread.stack)
+        run = _resume(check_run_id(run_id), fields, experiment, experiment_id)
+    thread.stack.append(run)
+    thread.last = run
+    _open[run.run_id] = (run, thread.stack)
     capture.while_running(run, settings)
     return run
 
@@ -260,14 +171,24 @@ def _begin(
     return ActiveRun(store, writer, info, params={}, on_end=_forget)
 
 
-def _resume(run_id: str, fields: Mapping[str, Any]) -> ActiveRun:
+def _resume(
+    run_id: str, fields: Mapping[str, Any], experiment: str | None, experiment_id: str | None
+) -> ActiveRun:
     store = target.store()
     known = search.get_run(run_id)
     if known.info.lifecycle_stage == "deleted":
         raise StateError(f"run {run_id} is deleted: restore_run({run_id!r}) brings it back.")
+    home = known.info
+    if experiment not in {None, home.experiment} or experiment_id not in {None, home.experiment_id}:
+        raise ArgumentError(
+            f"run {run_id} is in experiment {known.info.experiment!r}: "
+            "resume it there, without another experiment."
+        )
     writer = store.open_writer(run_id, resume=True)
     writer.patch(**{**fields, "status": "running", "error": ""})
-    return ActiveRun(store, writer, known.info, params=known.data.params, on_end=_forget)
+    name = fields.get("name", known.info.run_name)
+    info = replace(known.info, run_name=name, status="running", ended_at=None, error=None)
+    return ActiveRun(store, writer, info, params=known.data.params, on_end=_forget)
 
 
 def _forget(run: ActiveRun, status: str) -> None:
@@ -297,64 +218,17 @@ def end_run(status: str = "finished") -> None:
 
 def active_run() -> ActiveRun | None:
     """Return the innermost active run of this thread, or None."""
-    return _thread.stack[-1] if _thread.stack else None
+    return thread.stack[-1] if thread.stack else None
 
 
 def last_active_run() -> ActiveRun | None:
     """Return the run that was started last in this thread, ended or not, or None."""
-    return _thread.last
+    return thread.last
 
 
-def _current() -> ActiveRun:
-    return _thread.stack[-1] if _thread.stack else start_run()
-
-
-def log_metric(
-    key: str, value: float, step: int | None = None, timestamp: int | datetime | None = None
-) -> None:
-    """Log one value of a metric to the active run; see `ActiveRun.log_metric`."""
-    stack = _thread.stack  # written out, because this is what training loops call
-    (stack[-1] if stack else start_run()).log_metric(key, value, step, timestamp)
-
-
-def _verb(method: Callable[Concatenate[ActiveRun, P], R]) -> Callable[P, R]:
-    """Return the function that does to the active run what a method does to its run."""
-
-    @functools.wraps(method)
-    def verb(*args: P.args, **kwargs: P.kwargs) -> R:
-        return method(_current(), *args, **kwargs)
-
-    signature = inspect.signature(method)
-    without_self = list(signature.parameters.values())[1:]
-    verb.__signature__ = signature.replace(parameters=without_self)  # type: ignore[attr-defined]
-    verb.__module__, verb.__qualname__ = __name__, method.__name__
-    return verb
-
-
-log_metrics = _verb(ActiveRun.log_metrics)
-log_series = _verb(ActiveRun.log_series)
-log_param = _verb(ActiveRun.log_param)
-log_params = _verb(ActiveRun.log_params)
-set_tag = _verb(ActiveRun.set_tag)
-set_tags = _verb(ActiveRun.set_tags)
-delete_tag = _verb(ActiveRun.delete_tag)
-set_description = _verb(ActiveRun.set_description)
-flush = _verb(ActiveRun.flush)
-log_artifact = _verb(ActiveRun.log_artifact)
-log_artifacts = _verb(ActiveRun.log_artifacts)
-log_text = _verb(ActiveRun.log_text)
-log_dict = _verb(ActiveRun.log_dict)
-log_table = _verb(ActiveRun.log_table)
-log_figure = _verb(ActiveRun.log_figure)
-log_image = _verb(ActiveRun.log_image)
-log_input = _verb(ActiveRun.log_input)
-log_model = _verb(ActiveRun.log_model)
-
-
-def get_artifact_uri(artifact_path: str | None = None) -> str:
-    """Return the folder of the active run's artifacts, or the place of one of them in it."""
-    folder = _current().artifact_dir
-    return str(folder if artifact_path is None else folder / check.artifact_path(artifact_path))
+def current_run() -> ActiveRun:
+    """Return the active run of this thread; start one where there is none, as MLflow does."""
+    return thread.stack[-1] if thread.stack else start_run()
 
 
 def delete_run(run_id: str) -> None:
@@ -389,7 +263,7 @@ def _end_all() -> None:
         try:
             run.end(status, error=text)
         except StoreError as trouble:
-            warnings.warn(f"tracksite: {trouble}", RuntimeWarning, stacklevel=1)
+            warn(str(trouble))
 
 
 atexit.register(_end_all)

@@ -80,6 +80,9 @@ def _read_status(status: str | None) -> tuple[str | None, str | None, bool | Non
 
 def _ask(folder: Path, until: float, *question: str) -> str | None:
     """Return the answer of one git command, or None when it fails or time is up."""
+    left = until - time.monotonic()
+    if left <= 0:
+        return None
     environment = {
         **os.environ,
         "GIT_OPTIONAL_LOCKS": "0",
@@ -94,7 +97,7 @@ def _ask(folder: Path, until: float, *question: str) -> str | None:
                 stdout=answer,
                 stderr=subprocess.DEVNULL,
                 env=environment,
-                timeout=max(until - time.monotonic(), 0.01),
+                timeout=left,
                 check=True,
             )
             answer.seek(0)

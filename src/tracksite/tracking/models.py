@@ -7,19 +7,18 @@ versions (Python, tracksite and the packages it needs) and created_at (UTC).
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
 import json
 import platform
 import tempfile
-import warnings
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tracksite.errors import ArgumentError, DamageError, NotFoundError
 from tracksite.paths import inside
-from tracksite.tracking import artifacts, datasets, flavors, registry, retrieve
+from tracksite.tracking import artifacts, datasets, environment, flavors, registry, retrieve
 from tracksite.tracking.entities import ModelInfo
+from tracksite.tracking.warning import warn
 from tracksite.version import __version__
 
 if TYPE_CHECKING:
@@ -86,11 +85,7 @@ def _save(model: Model, choices: tuple[str, ...], folder: Path) -> str:
             troubles.append(f"{name} cannot write it ({type(error).__name__}: {error})")
             continue
         if troubles:
-            warnings.warn(
-                f"tracksite: the model was written by {name}, because {'; '.join(troubles)}",
-                RuntimeWarning,
-                stacklevel=6,
-            )
+            warn(f"the model was written by {name}, because {'; '.join(troubles)}")
         return name
     raise ArgumentError(
         f"a model of type {type(model).__name__} was not logged: {'; '.join(troubles)}. "
@@ -113,10 +108,8 @@ def _signature(
 def _versions(model: Model, flavor: str) -> dict[str, str]:
     """Return the versions of Python, tracksite, the flavour and the model's own library."""
     modules = {*flavors.named(flavor).packages, type(model).__module__.partition(".")[0]}
-    known = importlib.metadata.packages_distributions()
-    names = sorted({name for module in modules for name in known.get(module, ())})
-    found = {name: importlib.metadata.version(name) for name in names}
-    return {"python": platform.python_version(), "tracksite": __version__, **found}
+    known = environment.versions(modules)
+    return {"python": platform.python_version(), "tracksite": __version__, **known}
 
 
 def logged(run_id: str, path: str, flavor: str, registered_model_name: str | None) -> ModelInfo:

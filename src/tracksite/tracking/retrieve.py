@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from tracksite.errors import ArgumentError, DamageError, NotFoundError
 from tracksite.paths import inside
-from tracksite.tracking import artifacts, check, registry, search, target
+from tracksite.tracking import artifacts, check, search, target, versions
 from tracksite.tracking.entities import FileInfo
 
 __all__ = ["download_artifacts", "list_artifacts"]
@@ -56,7 +56,7 @@ def download_artifacts(
     if (artifact_uri is None) == (run_id is None):
         raise ArgumentError("download_artifacts() needs artifact_uri= or run_id=, and not both.")
     if artifact_uri is not None:
-        run_id, artifact_path = registry.resolve(artifact_uri)
+        run_id, artifact_path = versions.resolve(artifact_uri)
     return str(_fetch(str(run_id), artifact_path, dst_path))
 
 
@@ -97,7 +97,7 @@ def local_folder(uri: str | os.PathLike[str]) -> Path:
     """Return the folder that a `runs:/` or `models:/` URI, or a path, names."""
     text = os.fspath(uri)
     if text.startswith(("runs:", "models:")):
-        return _fetch(*registry.resolve(text), None)
+        return _fetch(*versions.resolve(text), None)
     if not Path(text).is_dir():
         raise NotFoundError(
             f"there is no folder {text!r}: pass it, or a runs:/ or models:/ URI of a model."

@@ -133,11 +133,15 @@ def get_metric_history(run_id: str, key: str) -> pl.DataFrame:
 
 def search_experiments() -> list[Experiment]:
     """Return every experiment of the store, sorted by name."""
+    return _experiments(folded())
+
+
+def _experiments(frame: pl.DataFrame) -> list[Experiment]:
     from tracksite.query.runs import experiments
 
     return [
         Experiment(row["experiment_id"], row["name"], row["description"], pairs(row["tags"]))
-        for row in experiments(folded()).to_dicts()
+        for row in experiments(frame).to_dicts()
     ]
 
 
@@ -156,9 +160,10 @@ def get_experiment(experiment_id: str) -> Experiment:
     Raises:
         NotFoundError: no such experiment, or no store.
     """
-    for experiment in search_experiments():
-        if experiment.experiment_id == experiment_id:
-            return experiment
+    for wanted in ([experiment_id], None):  # its own entity first: the whole store takes longer
+        for experiment in _experiments(folded(wanted)):
+            if experiment.experiment_id == experiment_id:
+                return experiment
     raise NotFoundError(
         f"there is no experiment with the id {experiment_id!r} in {target.get_tracking_uri()!r}: "
         "search_experiments() lists those that are."

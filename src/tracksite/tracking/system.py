@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import threading
-import warnings
 from typing import TYPE_CHECKING, Any
 
 from tracksite.errors import ArgumentError, TracksiteError
+from tracksite.tracking.warning import warn
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -37,7 +37,7 @@ def start(run: ActiveRun, interval_s: float) -> None:
     try:
         require()
     except ArgumentError as error:
-        warnings.warn(f"tracksite: {error}", RuntimeWarning, stacklevel=4)
+        warn(str(error))
         return
     stopped = threading.Event()
     thread = threading.Thread(
@@ -64,9 +64,7 @@ def _sample(run: ActiveRun, interval_s: float, stopped: threading.Event) -> None
             try:
                 run.log_metrics({**_host(begin), **_gpu(gpus)}, step=step)
             except (OSError, TracksiteError, psutil.Error) as error:
-                warnings.warn(
-                    f"tracksite: system metrics stop: {error}", RuntimeWarning, stacklevel=1
-                )
+                warn(f"system metrics stop: {error}")
                 return
             step += 1
 

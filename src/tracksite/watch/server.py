@@ -1,6 +1,6 @@
 """The HTTP server of `tracksite watch`: for this machine alone, and it only reads.
 
-It listens on 127.0.0.1, and answers only requests whose Host is a loopback name with its port:
+It listens on 127.0.0.1, and answers only requests whose Host is a name of the loopback:
 a page of another site that points its own name at 127.0.0.1 (DNS rebinding) gets nothing.
 Cross-Origin-Resource-Policy keeps other sites from loading the data scripts.
 
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import mimetypes
+import re
 import socketserver
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 FIRST_PORT, PORTS = 8777, 20
-_NAMES = ("127.0.0.1", "localhost", "[::1]")
+_LOOPBACK = re.compile(r"(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]{1,5})?", re.IGNORECASE)
 _PING_S = 15.0
 _OWN = {
     "watch.js": "js/watch.js",
@@ -94,14 +95,9 @@ def open_server(site: Path, feed: Feed, port: int | None = None) -> Server:
     raise StateError(f"Port {wanted[-1]} is taken; choose another one with --port.")
 
 
-def is_loopback_host(header: str | None, port: int) -> bool:
-    """Whether a Host header names this machine's loopback and our port (or none)."""
-    name, _, given = (header or "").rpartition(":") if _has_port(header or "") else (header, "", "")
-    return (name or "").lower() in _NAMES and given in {"", str(port)}
-
-
-def _has_port(header: str) -> bool:
-    return ":" in header and not header.endswith("]")
+def is_loopback_host(header: str | None) -> bool:
+    """Whether a Host header names this machine's loopback; any port, for tunnels change it."""
+    return _LOOPBACK.fullmatch(header or "") is not None
 
 
 def content_type(name: str) -> str:
@@ -130,7 +126,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing: the terminal tells of builds."""
 
     def _answer(self) -> None:
-        if not is_loopback_host(self.headers.get("Host"), self.server.port):
+        if not is_loopback_host(self.headers.get("Host")):
             refusal = b"tracksite watch answers only as localhost or 127.0.0.1.\n"
             self._send(HTTPStatus.MISDIRECTED_REQUEST, "text/plain", refusal)
             return

@@ -8,6 +8,8 @@ import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from polars.exceptions import PanicException  # no Exception: a fault inside Polars
+
 from tracksite import config, site
 from tracksite.errors import TracksiteError
 from tracksite.store.local import open_store
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from tracksite.store.local import LocalStore
 
 LIVE_POLL_S = 0.1  # points that are logged through mapped memory wake nobody
+YOUNG_S = 10.0  # a living writer sets the time of its log each second
 IDLE_POLL_S = 2.0  # for file systems that report no changes
 _POLL_SHARE = 10  # looking at the store takes at most a tenth of the time
 
@@ -94,7 +97,9 @@ def _keep_up(
     stop: threading.Event,
 ) -> None:
     """Build now, and again whenever what the site is made from has changed and settled."""
-    settle, seen = Settle(), None
+    seen = _state(store, settings_file)
+    build()  # the first one writes everything: no measure of how long to rest
+    settle = Settle()
     while not stop.is_set():
         looked_at = time.monotonic()
         state = _state(store, settings_file)
@@ -125,10 +130,12 @@ def _state(store: LocalStore, settings_file: Path | None) -> tuple[str, object]:
 
 
 def _poll_s(store: LocalStore) -> float:
+    """Return how soon to look again: soon while the heartbeat of a live log is young."""
     try:
-        return LIVE_POLL_S if any((store.root / "live").iterdir()) else IDLE_POLL_S
-    except OSError:
-        return IDLE_POLL_S
+        beats = [log.stat().st_mtime for log in (store.root / "live").iterdir()]
+    except OSError:  # one became a part just now, so there are some
+        return LIVE_POLL_S
+    return LIVE_POLL_S if max(beats, default=0.0) > time.time() - YOUNG_S else IDLE_POLL_S
 
 
 class _Builder:
@@ -152,7 +159,7 @@ class _Builder:
         try:
             settings = self._settings(self._store.root)
             report = site.build(self._store.root, self._site, settings=settings)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the watch goes on
+        except (Exception, PanicException) as error:  # noqa: BLE001 - the watch goes on
             self._tell_failure(error)
             return
         changed = (*report.written, *report.removed)
@@ -161,7 +168,7 @@ class _Builder:
             self._tell.built(report, time.monotonic() - began)
         self._known = True
 
-    def _tell_failure(self, error: Exception) -> None:
+    def _tell_failure(self, error: BaseException) -> None:
         if isinstance(error, TracksiteError):
             self._feed.failed(str(error))
             self._tell.failed(str(error))

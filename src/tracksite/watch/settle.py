@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 QUIET_S = 0.08
 LONGEST_S = 0.4
+MOST_REST_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -14,7 +15,7 @@ class Settle:
 
     A build is due when nothing changed for `quiet_s`, or `longest_s` after the first change when
     changes never stop, but not before `rest_until`: whoever watches a training that logs all the
-    time leaves it the machine for as long as the last build took.
+    time leaves it the machine for as long as the last build took, MOST_REST_S at most.
     """
 
     quiet_s: float = QUIET_S
@@ -36,6 +37,6 @@ class Settle:
         return max(settled, self.rest_until)
 
     def built(self, began: float, ended: float) -> Settle:
-        """Return this value after a build: nothing waits, and the next one is as far off."""
-        rest = min(ended - began, self.longest_s)
+        """Return this value after a build: nothing waits, and the next one is as long off."""
+        rest = min(ended - began, MOST_REST_S)
         return replace(self, first_at=None, last_at=None, rest_until=ended + rest)

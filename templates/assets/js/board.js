@@ -4,7 +4,7 @@
 // Data (`leaderboard`): {count, metric, direction, groups, shown, columns: [{id, label, kind, …}]}.
 // kind: attribute, metric, param or tag. A column has either `values` (numbers, null: missing, or
 // "NaN", "Infinity", "-Infinity") and a `format`, or `texts` and `codes` (null: missing), or
-// `same`: the one text of all runs. `groups`: the number of each run's setting, for repeats.
+// `same`: the one text of all runs, or null if none has any. `groups`: the number of each run's setting, for repeats.
 (() => {
   "use strict";
 
@@ -34,18 +34,28 @@
 
   const finite = (text) => (text.trim() && Number.isFinite(Number(text)) ? Number(text) : null);
 
+  const once = (make) => {
+    let made;
+    return () => (made ??= make());
+  };
+
   function textColumn(spec, count) {
-    const texts = "same" in spec ? [spec.same] : spec.texts;
-    const codes = spec.codes ?? new Array(count).fill(0);
+    const empty = spec.same === null;
+    const texts = empty ? [] : (spec.texts ?? [spec.same]);
+    const codes = spec.codes ?? new Array(count).fill(empty ? null : 0);
     const numbers = texts.map(finite);
     const numeric = spec.kind === "param" && numbers.every((number) => number !== null);
-    const order = Array.from(texts.keys()).sort((a, b) => collator.compare(texts[a], texts[b]));
-    const rank = new Float64Array(texts.length);
-    order.forEach((code, place) => (rank[code] = place));
-    const keys = Float64Array.from(codes, (code) => (code === null ? NaN : numeric ? numbers[code] : rank[code]));
     const text = (row) => (codes[row] === null ? null : texts[codes[row]]);
     const number = (row) => (codes[row] === null ? null : numbers[codes[row]]);
-    return { ...spec, type: "text", texts, order, numeric, keys, number, text, raw: (row) => text(row) ?? "" };
+    // Places in alphabetical order are worked out only for columns that are sorted or drawn.
+    const order = once(() => Array.from(texts.keys()).sort((a, b) => collator.compare(texts[a], texts[b])));
+    const keys = once(() => {
+      const place = numeric ? numbers : new Float64Array(texts.length);
+      if (!numeric) order().forEach((code, n) => (place[code] = n));
+      return Float64Array.from(codes, (code) => (code === null ? NaN : place[code]));
+    });
+    const column = { ...spec, type: "text", empty, texts, numeric, number, text, raw: (row) => text(row) ?? "" };
+    return Object.defineProperties(column, { order: { get: order }, keys: { get: keys } });
   }
 
   // Mean and the half width of its 95 % t interval over the finite values of some rows.

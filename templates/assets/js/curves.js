@@ -7,6 +7,7 @@
   const library = new URL("../vendor/uPlot.iife.min.js", document.currentScript.src).href;
   const { el, colour, number } = tracksite;
   const FIRST_KEYS = 4;
+  const FIRST_RUNS = 8; // as many as there are colours
   const HEIGHT = 220;
   const DASHES = [undefined, [6, 3], [2, 3]];
 
@@ -118,7 +119,7 @@
     }
 
     const axis = (label) => ({
-      label, stroke: colour("--muted"), font: `11px ${fontFamily()}`, labelFont: `11px ${fontFamily()}`, labelSize: 20,
+      label, stroke: colour("--muted"), font: `11px ${fontFamily()}`, labelFont: `11px ${fontFamily()}`, labelSize: 18, labelGap: 0,
       grid: { stroke: colour("--grid"), width: 1 }, ticks: { stroke: colour("--grid"), width: 1, size: 4 },
       values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : number(tick))),
     });
@@ -132,7 +133,7 @@
         cursor: { sync: { key: "curves", setSeries: false }, focus: { prox: 24 }, points: { size: 6 } },
         focus: { alpha: anySelected() ? 1 : 0.35 },
         scales: { x: { time: false }, y: { distr: state.log ? 3 : 1 } },
-        axes: [{ ...axis("step"), space: 60 }, { ...axis(""), labelSize: 0, size: axisSize }],
+        axes: [{ ...axis("step"), space: 60, size: 26 }, { ...axis(""), labelSize: 0, size: axisSize }],
         series: [{ label: "step" }, ...all.map(seriesOptions)],
         hooks: { setCursor: [(plot) => readOut(plot, tip, all)] },
       };
@@ -194,7 +195,8 @@
     function zoomOf(plot) {
       const { min, max } = plot.scales.x;
       const steps = plot.data[0];
-      return min > steps[0] || max < steps.at(-1) ? { min, max } : null;
+      if (min === null || max === null || min === undefined) return null;
+    return min > steps[0] || max < steps.at(-1) ? { min, max } : null;
     }
     const widthOf = () => Math.max(240, grid.clientWidth - 30);
     function fit() {
@@ -209,6 +211,7 @@
       data = newest;
       const wanted = data.keys.slice(0, FIRST_KEYS).map((_, key) => key);
       state.keys ??= new Set(wanted);
+      if (first) data.runs.slice(FIRST_RUNS).forEach((_, place) => state.hidden.add(FIRST_RUNS + place));
       if (first) {
         live.hidden = false;
         live.replaceChildren(...controls());

@@ -176,14 +176,15 @@
 
   // ---- meaning ----
 
-  const MISSING = { type: "text", text: () => null, number: () => null };
+  const none = () => null;
+  const missing = (family) => ({ type: family === "metrics." ? "number" : "text", text: none, number: none });
 
   const lookup = (columns) => ({ family, key, at }) => {
     const attribute = ALIASES.get(key) ?? key;
-    if (family && family !== "attribute") return columns.get(family + key) ?? MISSING;
+    if (family && family !== "attribute") return columns.get(family + key) ?? missing(family);
     const isAttribute = columns.get(attribute)?.kind === "attribute";
     const others = family ? [] : ["metrics.", "params.", "tags."].map((prefix) => columns.get(prefix + key));
-    const found = (isAttribute && columns.get(attribute)) || others.find(Boolean);
+    const found = (isAttribute && columns.get(attribute)) || others.find(Boolean) || (!family && columns.get(key));
     if (found) return found;
     const known = [...columns.values()].filter((column) => !family || column.kind === "attribute");
     const kinds = family ? "attribute" : "attribute, metric, param or tag";
@@ -199,8 +200,7 @@
   }
 
   function timeOf(value, at) {
-    const number = asNumber(value);
-    if (number !== null) return number;
+    if (typeof value === "number") return value;
     const text = value.trim().replace(" ", "T");
     const zoned = /T/.test(text) && !/(Z|[+-]\d\d:?\d\d)$/i.test(text) ? `${text}Z` : text;
     const time = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(zoned) : NaN;
@@ -232,7 +232,8 @@
     return (row) => there(row) && tests.some((test) => test(row)) !== negated;
   }
 
-  function like({ pattern, ignoreCase, negated }, column) {
+  function like({ name, pattern, ignoreCase, negated }, column) {
+    if (column.type !== "text") throw new FilterError(`“${name.key.slice(0, 80)}” is no text; compare it with “<”, “=” or “>”`, name.at);
     const escaped = pattern.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&").replaceAll("%", "[^]*").replaceAll("_", "[^]");
     const expression = new RegExp(`^${escaped}$`, ignoreCase ? "iu" : "u");
     const there = present(column);

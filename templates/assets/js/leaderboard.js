@@ -10,15 +10,20 @@
   const { el, number } = tracksite;
   const { interval } = tracksiteBoard;
 
+  const isNumber = (column) => column.numeric && column.type !== "time";
+
   const start = (section) => {
     const find = (name) => section.querySelector(`[data-board="${name}"]`);
     const { board } = tracksiteBoard;
     const [scroll, table] = [find("scroll"), section.querySelector("table")];
     const [head, body] = [table.tHead, table.tBodies[0]];
+    find("tools").hidden = false;
+    if (find("rest")) find("rest").hidden = true;
     const runHref = (id) => `${section.dataset.runs}${id}/index.html`;
     let drawn = new Map();
     let rowHeight = 34;
     let ranges = new Map();
+    let widths = new Map();
 
     const shown = () => board.state.columns.map((id) => board.columns.get(id));
 
@@ -39,37 +44,49 @@
       const button = el("button", { type: "button", title: "Sort; with Shift: sort further by this" }, kind, el("span", {}, column.label, arrow));
       button.dataset.key = `sort ${column.id}`;
       button.addEventListener("click", (event) => sortBy(column.id, event.shiftKey));
-      const cell = el("th", { scope: "col", class: column.numeric ? "num" : null }, button);
+      const cell = el("th", { scope: "col", class: isNumber(column) ? "num" : column.id === "name" ? "name" : null }, button);
       cell.style.minWidth = `${width(column)}ch`;
       if (place === 0) cell.setAttribute("aria-sort", down ? "descending" : "ascending");
       return cell;
     }
 
     function width(column) {
+      if (widths.has(column.id)) return widths.get(column.id);
       const step = Math.max(1, Math.floor(board.count / SAMPLE));
       let most = column.label.length + 2;
       for (let row = 0; row < board.count; row += step) most = Math.max(most, (column.text(row) ?? "").length);
-      return Math.min(most, 26) + 1;
+      widths.set(column.id, Math.min(most, 26) + 1);
+      return widths.get(column.id);
     }
 
     // ---- rows
     function shownText(column, item) {
       if (!item.rows) return column.text(item.row) ?? "–";
-      if (column.kind === "metric" || column.id === "duration_s") {
-        const { count, mean, half } = interval(column, item.rows);
-        if (!count) return "–";
-        return column.format(mean) + (count > 1 ? ` ± ${column.format(half)}` : "");
-      }
-      const found = new Set(item.rows.map(column.text));
-      return found.size === 1 ? ([...found][0] ?? "–") : `${found.size} values`;
+      if (column.kind === "metric" || column.id === "duration_s") return meanText(column, item.rows);
+      const counts = new Map();
+      for (const row of item.rows) counts.set(column.text(row), (counts.get(column.text(row)) ?? 0) + 1);
+      if (counts.size === 1) return [...counts.keys()][0] ?? "–";
+      if (column.id === "rank") return "";
+      if (column.id === "status") return [...counts].map(([text, count]) => `${count} ${text}`).join(", ");
+      return `${counts.size} values`;
+    }
+
+    // The mean to the last digit that its interval leaves sure: two digits of the interval.
+    function meanText(column, rows) {
+      const { count, mean, half } = interval(column, rows);
+      if (!count) return "–";
+      if (!(half > 0) || column.format !== number) return column.format(mean) + (half > 0 ? ` ± ${column.format(half)}` : "");
+      const digits = Math.max(0, 1 - Math.floor(Math.log10(half)));
+      if (digits > 8 || half >= 1e6) return `${number(mean)} ± ${number(half)}`;
+      return `${mean.toFixed(digits).replace("-", "−")} ± ${half.toFixed(digits)}`;
     }
 
     function cell(column, item) {
       const text = shownText(column, item);
       const row = item.rows ? item.rows[0] : item.row;
       if (column.id === "name") return nameCell(item, text);
-      const made = el("td", { class: column.numeric ? "num" : null });
-      if (column.id === "status" && text !== "–" && !text.endsWith(" values")) {
+      const made = el("td", { class: isNumber(column) ? "num" : null });
+      if (column.id === "status" && /^[a-z]+$/.test(text)) {
         made.append(el("span", { class: `status status-${text}` }, text));
       } else made.append(text);
       if (text.length > 26) made.title = text;
@@ -88,12 +105,12 @@
       if (!item.rows || item.rows.length === 1) {
         const id = board.runId(item.rows ? item.rows[0] : item.row);
         const name = board.columns.get("name").text(board.rowOf.get(id));
-        return el("th", { scope: "row", class: item.member ? "member" : null }, el("a", { href: runHref(id), title: id }, name ?? id));
+        return el("th", { scope: "row", class: item.member ? "name member" : "name" }, el("a", { href: runHref(id), title: id }, name ?? id));
       }
       const button = el("button", { type: "button", class: "open", "aria-expanded": String(item.open) }, `${item.rows.length} repeats`);
       button.dataset.key = `open ${item.group}`;
       button.addEventListener("click", () => board.open(item.group));
-      return el("th", { scope: "row" }, button, text.endsWith(" values") ? "" : ` ${text}`);
+      return el("th", { scope: "row", class: "name" }, button, text.endsWith(" values") ? "" : ` ${text}`);
     }
 
     function choice(item) {
@@ -127,7 +144,7 @@
       drawn = next;
       const focused = document.activeElement?.dataset?.key;
       body.replaceChildren(...spacer(first), ...drawn.values(), ...spacer(items.length - last));
-      if (!items.length) body.append(el("tr", {}, el("td", { colspan: shown().length + 1, class: "empty" }, "No run passes the filter.")));
+      if (!items.length) body.append(el("tr", { class: "empty-row" }, el("td", { colspan: shown().length + 1 }, "No run passes the filter.")));
       refocus(focused);
     }
 
@@ -189,7 +206,7 @@
 
     function columnMenu() {
       const groups = KINDS.map(([kind, title]) => {
-        const columns = [...board.columns.values()].filter((column) => column.kind === kind);
+        const columns = [...board.columns.values()].filter((column) => column.kind === kind && !column.empty && column.id !== "experiment");
         const boxes = columns.map((column) => el("label", {}, el("input", { type: "checkbox", value: column.id }), ` ${column.label}`));
         return columns.length ? el("fieldset", {}, el("legend", {}, title), ...boxes) : null;
       });
@@ -204,6 +221,7 @@
     board.watch(() => {
       if (known !== board.data) {
         known = board.data;
+        widths = new Map();
         ranges = new Map([[`metrics.${known.metric}`, range(board.columns.get(`metrics.${known.metric}`))]]);
         columnMenu();
       }

@@ -12,6 +12,7 @@
   const MOST_LINES = 4000;
   const MOST_AXES = 10;
   const MOST_TICKS = 12;
+  const MOST_TEXTS = 60;
 
   const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 
@@ -43,12 +44,17 @@
     return { column, position, place, ticks, within };
   }
 
+  function varies(column) {
+    if (column.texts) return column.texts.length > 1;
+    const first = column.keys.find(Number.isFinite);
+    return column.keys.some((key) => Number.isFinite(key) && key !== first);
+  }
+
   function axesOf(board) {
     const { data, columns } = board;
-    const varies = (column) => !("same" in column) && new Set(column.keys.filter((key) => !Number.isNaN(key))).size > 1;
-    const usable = [...columns.values()].filter((column) => varies(column) && (column.numeric || column.texts.length <= 60));
+    const usable = [...columns.values()].filter((column) => varies(column) && (column.numeric || column.texts.length <= MOST_TEXTS));
     const shown = new Set(data.shown);
-    const params = usable.filter((column) => column.kind === "param");
+    const params = usable.filter((column) => column.kind === "param" && !data.seeds.includes(column.id));
     params.sort((a, b) => shown.has(b.id) - shown.has(a.id));
     const metric = usable.filter((column) => column.id === `metrics.${data.metric}`);
     return [...params.slice(0, MOST_AXES - metric.length), ...metric].map((column) => (column.numeric ? numberAxis(column) : textAxis(column)));
@@ -63,11 +69,11 @@
       canvas.fillRect(0, 0, 1, 1);
       return parts(canvas.getImageData(0, 0, 1, 1).data.join(" "));
     };
-    const stops = [rgb("--c8"), rgb("--c6"), rgb("--c1"), rgb("--c4")];
+    const stops = [rgb("--c8"), rgb("--c1"), rgb("--c4")];
     return (share) => {
       const at = clamp(share, 0, 1) * (stops.length - 1);
-      const [low, part] = [Math.min(Math.floor(at), stops.length - 2), 0];
-      const mix = stops[low].map((value, i) => Math.round(value + (stops[low + 1][i] - value) * (at - low + part)));
+      const low = Math.min(Math.floor(at), stops.length - 2);
+      const mix = stops[low].map((value, i) => Math.round(value + (stops[low + 1][i] - value) * (at - low)));
       return `rgb(${mix.join(" ")})`;
     };
   }

@@ -96,7 +96,10 @@
   const repaint = () => themed.forEach((fn) => fn());
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
   const themeButton = (button) => {
-    const say = () => { button.textContent = `Theme: ${theme || "auto"}`; };
+    const say = () => {
+      button.textContent = theme ? theme[0].toUpperCase() + theme.slice(1) : "Auto";
+      button.setAttribute("aria-label", `${button.textContent}: colour theme`);
+    };
     button.hidden = false;
     say();
     button.onclick = () => {

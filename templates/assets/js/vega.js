@@ -72,6 +72,7 @@
       title: { color: text, subtitleColor: muted },
       text: { color: text },
       mark: { color: colour("--c1") },
+      rule: { color: colour("--c1") },
       range: { category: CATEGORIES.map(colour) },
     };
   }

@@ -61,6 +61,9 @@
     if (event.data !== "hello") hear(event.data);
   });
   document.addEventListener("visibilitychange", work);
+  window.addEventListener("pageshow", (event) => {
+    if (event.persisted) channel.postMessage("hello"); // back from history: what was missed?
+  });
   if (navigator.locks) {
     navigator.locks.request(CHANNEL, lead);
     channel.postMessage("hello");
@@ -95,12 +98,12 @@
     const moved = !paths || files.some((file) => paths.has(file));
     const fresh = moved ? await read() : null;
     if (moved && !fresh) return;
-    if ((paths && [...paths].some((path) => path.startsWith("assets/"))) || (fresh && assetsDiffer(fresh))) {
+    if (fresh && assetsDiffer(fresh)) {
       location.reload();
       return;
     }
-    const scripts = await loadData(fresh, paths);
-    if (!fresh && !scripts) return;
+    const loaded = await loadChanged(fresh, paths);
+    if (!fresh && !loaded) return;
     const scroll = [window.scrollX, window.scrollY];
     if (fresh) morph(fresh);
     document.dispatchEvent(
@@ -124,43 +127,45 @@
     return origin === root.origin ? decodeURIComponent(pathname).slice(1) : null;
   }
 
-  const sourceOf = (tag) => tag.dataset.src ?? tag.getAttribute("src");
+  const isAsset = (path) => path.startsWith("assets/");
+  const sourceOf = (tag) => tag.dataset.src ?? tag.getAttribute(tag.localName === "link" ? "href" : "src");
 
-  // Path below the site → the script's address as the page's HTML has it.
-  const scriptsOf = (tree) =>
-    new Map([...tree.querySelectorAll("script[src]")]
-      .map((tag) => [sitePath(sourceOf(tag)), sourceOf(tag)])
+  // Path below the site → the script or style sheet as the page's HTML has it; not watch's own.
+  const linkedBy = (tree) =>
+    new Map([...tree.querySelectorAll('script[src], link[rel="stylesheet"]')]
+      .map((tag) => [sitePath(sourceOf(tag)), tag])
       .filter(([path]) => path !== null && !path.startsWith("-/")));
 
+  // Code that runs already cannot be replaced by newer code.
   function assetsDiffer(fresh) {
-    const old = scriptsOf(document);
-    const sheets = new Set(sheetsOf(document));
-    return [...scriptsOf(fresh)].some(([path, src]) => path.startsWith("assets/") && old.get(path) !== src)
-      || sheetsOf(fresh).some((href) => !sheets.has(href));
+    const old = linkedBy(document);
+    return [...linkedBy(fresh)].some(([path, tag]) =>
+      isAsset(path) && old.has(path) && sourceOf(old.get(path)) !== sourceOf(tag));
   }
 
-  const sheetsOf = (tree) =>
-    [...tree.querySelectorAll('link[rel="stylesheet"]')].map((tag) => tag.getAttribute("href"));
-
-  // Load the data scripts that changed, again and in their order; returns how many.
-  async function loadData(fresh, paths) {
-    const old = scriptsOf(document);
-    const all = new Map([...old, ...(fresh ? scriptsOf(fresh) : [])]);
-    const changed = [...all].filter(([path, src]) =>
-      !path.startsWith("assets/") && (!paths || paths.has(path) || old.get(path) !== src));
-    await Promise.all(changed.map(([path, src]) => load(path, src)));
+  // Load the data scripts that changed and the assets that are new here; returns how many.
+  async function loadChanged(fresh, paths) {
+    const old = linkedBy(document);
+    const all = new Map([...old, ...(fresh ? linkedBy(fresh) : [])]);
+    const changed = [...all].filter(([path, tag]) => !old.has(path) || (!isAsset(path)
+      && (!paths || paths.has(path) || sourceOf(old.get(path)) !== sourceOf(tag))));
+    await Promise.all(changed.map(([path, tag]) => load(path, tag)));
     return changed.length;
   }
 
-  function load(path, src) {
+  function load(path, like) {
     for (const old of document.head.querySelectorAll("script[src]")) {
       if (sitePath(sourceOf(old)) === path) old.remove();
     }
     return new Promise((done) => {
-      const tag = document.createElement("script");
-      tag.dataset.src = src;
-      tag.src = `${src}${src.includes("?") ? "&" : "?"}watch=${Date.now()}`; // past every cache
-      tag.async = false; // in their order
+      const tag = document.createElement(like.localName);
+      for (const { name, value } of like.attributes) tag.setAttribute(name, value);
+      const source = sourceOf(like);
+      if (like.localName === "script") {
+        tag.dataset.src = source;
+        tag.src = isAsset(path) ? source : `${source}${source.includes("?") ? "&" : "?"}watch=${Date.now()}`;
+        tag.async = false; // in their order
+      }
       tag.onload = tag.onerror = done;
       document.head.append(tag);
     });

@@ -1,0 +1,131 @@
+"""The registered models: one page for all of them, and one for each with its versions."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from tracksite import paths
+from tracksite.model import Page
+from tracksite.pages import notes
+from tracksite.pages.context import digest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from tracksite.pages.context import Context
+
+
+def pages(context: Context) -> Iterator[Page]:
+    """Return the page of all models and the page of each; a version alone makes a model too."""
+    models = _models(context)
+    sources = [it["source_run_id"] for model in models for it in model["versions"]]
+    yield Page(paths.MODELS, "models.html", _inputs(context, models), partial(_index, models))
+    rows = _rows(context, sources)
+    for model in models:
+        inputs = _inputs(context, [model])
+        yield Page(
+            paths.model_page(model["name"]),
+            "model.html",
+            inputs,
+            partial(_page, context, model, rows),
+        )
+
+
+def _models(context: Context) -> list[dict[str, Any]]:
+    """Return every model with its versions, newest first, each with the aliases that name it."""
+    entities = {row["name"]: row for row in context.models.iter_rows(named=True)}
+    versions: dict[str, list[dict[str, Any]]] = {name: [] for name in entities}
+    for row in context.versions.sort("version", descending=True).iter_rows(named=True):
+        versions.setdefault(row["name"], []).append(row)
+    return [
+        _model(name, entities.get(name, {}), versions[name])
+        for name in sorted(versions, key=str.casefold)
+    ]
+
+
+def _model(
+    name: str, entity: Mapping[str, Any], versions: Sequence[dict[str, Any]]
+) -> dict[str, Any]:
+    aliases: dict[str, list[str]] = {}
+    for alias in entity.get("aliases") or []:
+        aliases.setdefault(str(alias["text"]), []).append(alias["key"])
+    return {
+        "name": name,
+        "model_id": entity.get("model_id"),
+        "description": entity.get("description"),
+        "tags": entity.get("tags") or [],
+        "versions": [
+            version
+            | {"aliases": aliases.get(str(version["version"]), []), "tags": version["tags"] or []}
+            for version in versions
+        ],
+    }
+
+
+def _inputs(context: Context, models: Sequence[Mapping[str, Any]]) -> str:
+    facts = []
+    for model in models:
+        versions = model["versions"]
+        ids = [model["model_id"], *(it["version_id"] for it in versions)]
+        sources = [it["source_run_id"] for it in versions]
+        facts.append([model["name"], context.stamps([it for it in (*ids, *sources) if it])])
+    goals = {name: goal and goal.metric for name, goal in context.goals.items()}
+    return digest("models", facts, goals)
+
+
+def _rows(context: Context, sources: Sequence[str | None]) -> dict[str, dict[str, Any]]:
+    """Return the folded rows of the runs that models came from."""
+    wanted = pl.col("run_id").is_in([it for it in sources if it])
+    return {row["run_id"]: row for row in context.runs.filter(wanted).iter_rows(named=True)}
+
+
+def _index(models: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    return {"nav": "models", "models": models}
+
+
+def _page(
+    context: Context, model: Mapping[str, Any], rows: Mapping[str, dict[str, Any]]
+) -> dict[str, Any]:
+    return {
+        "nav": "models",
+        "model": model,
+        "description": notes.html(model["description"]),
+        "versions": [
+            version
+            | _origin(context, version, rows.get(version["source_run_id"]))
+            | {"notes": notes.html(version["description"])}
+            for version in model["versions"]
+        ],
+    }
+
+
+def _origin(
+    context: Context, version: Mapping[str, Any], run: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """Return what the source run tells of a version: run, metric, size, files, digest, flavour."""
+    if run is None:
+        return {
+            "run": None,
+            "metric": None,
+            "bytes": None,
+            "files": 0,
+            "digest": None,
+            "flavor": None,
+        }
+    folder = f"{version['source_path']}/"
+    files = [it for it in run["artifacts"] or [] if it["path"].startswith(folder)]
+    output = next((it for it in run["outputs"] or [] if it["path"] == version["source_path"]), None)
+    goal = context.goals.get(run["experiment"])
+    values = {it["key"]: it["last"] for it in run["metrics"] or []}
+    value = values.get(goal.metric) if goal else None
+    return {
+        "run": run,
+        "metric": (goal.metric, value) if goal and value is not None else None,
+        "bytes": sum(it["bytes"] or 0 for it in files) if files else None,
+        "files": len(files),
+        "digest": output and output["digest"],
+        "flavor": output and output["flavor"],
+    }

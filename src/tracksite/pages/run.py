@@ -1,0 +1,192 @@
+"""The page of a run, its machine-readable twin, and the artifacts that are published with it."""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from tracksite import paths
+from tracksite.charts.numbers import machine_time
+from tracksite.model import Page
+from tracksite.pages import curves, files, notes, reproduce
+from tracksite.pages.context import digest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from tracksite.pages.context import Context
+
+DIFF_NAME = "uncommitted.diff"
+_CHILD_METRICS = 4
+_DIFF_LINES = 200
+
+
+def pages(context: Context) -> Iterator[Page]:
+    """Return the pages of all runs, oldest first, and of runs of which only damage is left."""
+    facts = _Facts(context)
+    limit = context.settings.artifacts.max_bytes
+    columns = context.runs.select("run_id", "parent_run_id", "artifacts", "git_diff")
+    for at, (run_id, parent, artifacts, diff) in reversed(list(enumerate(columns.iter_rows()))):
+        inputs = facts.digest_of(run_id, parent)
+        yield Page(paths.run_page(run_id), "run.html", inputs, partial(_page, facts, at))
+        yield Page(paths.run_json(run_id), None, inputs, partial(_twin, facts, at))
+        if diff:
+            yield Page(_diff_path(run_id), None, digest(diff), partial(str, diff))
+        yield from files.pages(run_id, artifacts or [], context.artifacts / run_id, limit)
+    for run_id, problems in context.problems_of.items():
+        if run_id not in facts.names and paths.run_id_of(paths.run_page(run_id)):
+            inputs = digest([problem.message for problem in problems])
+            lost = partial(_lost, run_id, [problem.message for problem in problems])
+            yield Page(paths.run_page(run_id), "lost.html", inputs, lost)
+
+
+def _diff_path(run_id: str) -> str:
+    return f"runs/{run_id}/{DIFF_NAME}"
+
+
+def _lost(run_id: str, messages: Sequence[str]) -> dict[str, Any]:
+    return {"run_id": run_id, "messages": messages}
+
+
+class _Facts:
+    """What pages of runs need to know of other entities, gathered once for a build."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        rows = context.runs.select("run_id", "name", "status", "parent_run_id", "experiment")
+        self.names: dict[str, tuple[str, str, str]] = {}
+        self.children: dict[str, list[int]] = {}
+        for at, (run_id, name, status, parent, experiment) in enumerate(rows.iter_rows()):
+            self.names[run_id] = (name or run_id[:8], status, experiment)
+            if parent is not None and parent != run_id:
+                self.children.setdefault(parent, []).append(at)
+        self.ids: list[str] = rows["run_id"].to_list()
+        self.versions: dict[str, list[dict[str, Any]]] = {}
+        for version in context.versions.iter_rows(named=True):
+            self.versions.setdefault(version["source_run_id"], []).append(version)
+
+    def digest_of(self, run_id: str, parent: str | None) -> str:
+        """Return the digest of all that the page of a run is made from."""
+        children = [self.ids[at] for at in self.children.get(run_id, [])]
+        versions = self.versions.get(run_id, [])
+        return digest(
+            self.context.stamps([run_id, *children]),
+            self.names.get(parent or ""),
+            [[it["name"], it["version"], it["stage"]] for it in versions],
+            [problem.message for problem in self.context.problems_of.get(run_id, ())],
+        )
+
+    def row(self, at: int) -> dict[str, Any]:
+        """Return the folded row of one run, its lists never null."""
+        row = self.context.runs.row(at, named=True)
+        lists = ("params", "tags", "metrics", "artifacts", "inputs", "outputs", "environment")
+        return row | {name: row[name] or [] for name in lists}
+
+
+def _page(facts: _Facts, at: int) -> dict[str, Any]:
+    context, run = facts.context, facts.row(at)
+    run_id = run["run_id"]
+    series = context.series.of(run_id)
+    gallery = files.gallery(
+        run_id, run["artifacts"], context.artifacts / run_id, context.settings.artifacts.max_bytes
+    )
+    environment = {it["key"]: it["text"] for it in run["environment"]}
+    return {
+        "run": run,
+        "title": run["name"] or run_id[:8],
+        "standing": paths.standing_script(run["experiment"]),
+        "parent": _parent(facts, run),
+        "children": _children(facts, run_id),
+        "versions": facts.versions.get(run_id, []),
+        "problems": context.problems_of.get(run_id, ()),
+        "sections": curves.sections(run["metrics"], series),
+        "gallery": gallery,
+        "most_listed": files.MOST_LISTED,
+        "description": notes.html(run["description"]),
+        "checklist": reproduce.checklist(run, context.settings.seed_params),
+        "missing": context.missing_for(run_id),
+        "commands": reproduce.commands(run, DIFF_NAME),
+        "commit_url": reproduce.commit_url(run["git_remote"], run["git_commit"]),
+        "diff": _diff(run),
+        "machine": {k: v for k, v in environment.items() if not k.startswith("package:")},
+        "packages": {
+            key.removeprefix("package:"): text
+            for key, text in environment.items()
+            if key.startswith("package:")
+        },
+        "twin": paths.run_json(run_id),
+    }
+
+
+def _parent(facts: _Facts, run: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the parent of a run, if it has one; `known` is false where it is not in the store."""
+    parent = run["parent_run_id"]
+    if parent is None:
+        return None
+    name, status, _ = facts.names.get(parent, (parent[:8], "", ""))
+    return {"run_id": parent, "name": name, "status": status, "known": parent in facts.names}
+
+
+def _children(facts: _Facts, run_id: str) -> dict[str, Any]:
+    """Return the children of a run, oldest first, and the metrics that most of them have."""
+    rows = [facts.row(at) for at in reversed(facts.children.get(run_id, []))]
+    values = [{it["key"]: it["last"] for it in row["metrics"]} for row in rows]
+    counts: dict[str, int] = {}
+    for metrics in values:
+        for key in metrics:
+            counts[key] = counts.get(key, 0) + 1
+    keys = sorted(counts, key=lambda key: (key.startswith("system/"), -counts[key], key))
+    shown = keys[:_CHILD_METRICS]
+    return {
+        "keys": shown,
+        "rows": [
+            row | {"values": [metrics.get(key) for key in shown]}
+            for row, metrics in zip(rows, values, strict=True)
+        ],
+    }
+
+
+def _diff(run: Mapping[str, Any]) -> dict[str, Any] | None:
+    if not run["git_diff"]:
+        return None
+    lines = run["git_diff"].splitlines()
+    return {
+        "path": _diff_path(run["run_id"]),
+        "text": "\n".join(lines[:_DIFF_LINES]),
+        "more": max(0, len(lines) - _DIFF_LINES),
+    }
+
+
+def _twin(facts: _Facts, at: int) -> str:
+    """Return run.json: the folded row, with times as text and links to what is published."""
+    run = facts.row(at)
+    context = facts.context
+    limit = context.settings.artifacts.max_bytes
+    published = files.listed(run["run_id"], run["artifacts"], limit)
+    targets = {file.path: file.target for file in published}
+    source = paths.run_json(run["run_id"])
+    told = {
+        **run,
+        "artifacts": [
+            it | {"url": (target := targets[it["path"]]) and paths.relative(source, target)}
+            for it in run["artifacts"]
+        ],
+        "children": [facts.ids[child] for child in facts.children.get(run["run_id"], [])],
+        "model_versions": facts.versions.get(run["run_id"], []),
+        "problems": [it.message for it in context.problems_of.get(run["run_id"], ())],
+    }
+    return json.dumps(_plain(told), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _plain(value: object) -> object:
+    """Return a value as JSON has it: times in UTC as text; NaN and infinities as text."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
+    if isinstance(value, datetime):
+        return machine_time(value)
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
