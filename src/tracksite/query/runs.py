@@ -83,18 +83,19 @@ def merge_summaries(items: pl.DataFrame) -> pl.DataFrame:
     Args:
         items: run_id and the fields of a metric summary, in order of writing.
     """
-    latest = (pl.col("last_step") == pl.col("last_step").max()) & (
-        pl.col("last_at")
-        == pl.col("last_at").filter(pl.col("last_step") == pl.col("last_step").max()).max()
-    )
-    return items.group_by("run_id", "key", maintain_order=True).agg(
-        pl.col("count", "nan_count").sum(),
-        pl.col("last", "last_step", "last_at").filter(latest).last(),
-        pl.col("min").min(),
-        pl.col("min_step").get(pl.col("min").arg_min(), null_on_oob=True),
-        pl.col("max").max(),
-        pl.col("max_step").get(pl.col("max").arg_max(), null_on_oob=True),
-    )
+    key = ["run_id", "key"]
+    of_series = items.group_by(key, maintain_order=True)
+    latest = items.sort("last_step", "last_at", maintain_order=True)
+    lowest = items.sort("min", nulls_last=True, maintain_order=True)
+    highest = items.sort("max", descending=True, nulls_last=True, maintain_order=True)
+    merged = of_series.agg(pl.col("count", "nan_count").sum())
+    for part in (
+        latest.group_by(key).agg(pl.col("last", "last_step", "last_at").last()),
+        lowest.group_by(key).agg(pl.col("min", "min_step").first()),
+        highest.group_by(key).agg(pl.col("max", "max_step").first()),
+    ):
+        merged = merged.join(part, on=key, how="left", maintain_order="left")
+    return merged
 
 
 def runs(
