@@ -51,10 +51,11 @@ def _true_status(alive: Collection[str]) -> pl.Expr:
 def _folded_list(patches: pl.DataFrame, name: str) -> pl.DataFrame:
     """Return run_id and the list field with one item per key, sorted by key.
 
-    Most runs say it in one patch, where keys are sorted and stand once: those stay as they are.
+    Most runs say it in one patch, where each key stands once: those are only sorted.
     """
     rows = patches.select("run_id", name).filter(pl.col(name).list.len() > 0)
-    once = rows.filter(pl.col("run_id").is_unique())
+    by_key = pl.element().sort_by(pl.element().struct.field(LIST_KEYS[name]))
+    once = rows.filter(pl.col("run_id").is_unique()).with_columns(pl.col(name).list.eval(by_key))
     if name in _REMOVABLE:
         kept = pl.element().struct.field("text").is_not_null()
         once = once.with_columns(pl.col(name).list.filter(kept)).filter(pl.col(name).list.len() > 0)

@@ -64,8 +64,7 @@ def to_table(patch: Mapping[str, Any], **identity: object) -> pa.Table:
 
     row = {**patch, **identity}
     for name in LIST_KEYS:
-        items = row.get(name)
-        row[name] = [dict(items[key]) for key in sorted(items)] if items else None
+        row[name] = [dict(item) for item in row[name].values()] if row.get(name) else None
     for item in row["params"] or ():
         item["number"] = number(item["text"])
     for name in (*TIME_FIELDS, "timestamp"):
