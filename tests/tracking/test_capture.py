@@ -179,6 +179,7 @@ def test_the_environment_names_what_is_imported():
     assert int(machine["cpu_count"]) >= 1
     assert int(machine["memory_bytes"]) > 2**20
     assert packages["package:polars"] == pl.__version__
+    assert packages["package:tracksite"] == tracksite.__version__
     assert "package:pip" not in packages
     assert "package:os" not in packages
 

@@ -41,7 +41,9 @@ def _runs_parquet(context: Context) -> bytes:
     """Return one row per run, newest first, columns as `query.leaderboard.wide`."""
     import pyarrow.parquet as pq
 
-    table = leaderboard.wide(context.runs).to_arrow()
+    wide = leaderboard.wide(context.runs)
+    names = {name: name.replace("\x00", "\ufffd") for name in wide.columns}
+    table = wide.rename(names).to_arrow()  # Arrow's C interface ends a name at U+0000
     buffer = io.BytesIO()
     pq.write_table(table, buffer, compression="zstd", compression_level=9, store_schema=False)
     return buffer.getvalue()

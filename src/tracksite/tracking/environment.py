@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tracksite.version import __version__
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -38,7 +40,8 @@ def packages() -> dict[str, str]:
     Packages that are installed but not imported take no part in a run and are left out.
     """
     imported = {name.partition(".")[0] for name in list(sys.modules)}
-    return {f"package:{name}": version for name, version in versions(imported).items()}
+    found = {**versions(imported), "tracksite": __version__}  # an editable one names no modules
+    return {f"package:{name}": version for name, version in found.items()}
 
 
 def versions(modules: Iterable[str]) -> dict[str, str]:
