@@ -9,9 +9,9 @@ import polars as pl
 from tracksite.query.runs import fold
 from tracksite.schema import Snapshot
 from tracksite.store import packing
+from tracksite.store.decoding import read_points
 from tracksite.store.ids import new_run_id
 from tracksite.store.local import LocalStore
-from tracksite.store.reading import read_points
 
 Seen = tuple[Snapshot, pl.DataFrame, pl.DataFrame]
 

@@ -1,30 +1,26 @@
-"""Reading a store's folders: list, check, decode; a bad file costs its run alone and is named."""
+"""Listing a store's folders, and reading the live logs in them."""
 
 from __future__ import annotations
 
 import errno
-import io
 import os
-from collections import defaultdict
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tracksite.errors import DamageError
-from tracksite.schema import Problem, points_schema, runs_schema
-from tracksite.store import packs, parts, patches, points, verdicts
+from tracksite.schema import Problem, points_schema
+from tracksite.store import parts, patches, points
 from tracksite.store.livelog import SEGMENT_NAME, LiveSegment, read_segment
 from tracksite.store.process import is_alive
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
-    from concurrent.futures import Executor
+    from collections.abc import Collection, Iterable
+    from pathlib import Path
 
     import polars as pl
 
 READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 _HEADER_BYTES = 1 << 13  # more than any header of a live log
-LIMIT_BYTES = 1 << 28  # of one `runs` part: a patch is kilobytes, never this
 
 
 @dataclass(frozen=True)
@@ -147,155 +143,6 @@ def read_live(
         alive = is_alive(content.header, segment.heartbeat)
         live.append(LiveRun(segment.run_id, alive, content))
     return live
-
-
-def read_patches(
-    folder: Path, names: Sequence[parts.PartName], pool: Executor, problems: list[Problem]
-) -> pl.DataFrame:
-    """Return the rows of every sound `runs` part, and name the damaged ones."""
-    wanted = [part for part in names if part.table == "runs"]
-    sound: list[tuple[parts.PartName, bytes]] = []
-    for part, outcome in zip(
-        wanted, pool.map(lambda part: _checked(folder, part), wanted), strict=True
-    ):
-        if isinstance(outcome, bytes):
-            sound.append((part, outcome))
-        else:
-            problems.append(outcome)
-    return _decode(sound, problems)
-
-
-def _checked(folder: Path, part: parts.PartName) -> bytes | Problem:
-    import polars as pl
-
-    try:
-        content = parts.read_checked(folder, part)
-        if len(content) > LIMIT_BYTES:
-            message = f"{part.file} is larger than any patch can be: remove it"
-            raise DamageError(message)  # noqa: TRY301 - one exit for every damage
-        parts.check_format(part.file, pl.read_parquet_metadata(io.BytesIO(content)))
-    except FileNotFoundError:
-        raise
-    except DamageError as error:
-        return Problem(f"log/{part.file}", part.run_id, str(error))
-    except Exception as error:  # noqa: BLE001 - a decoder may raise anything on hostile bytes
-        return Problem(f"log/{part.file}", part.run_id, f"{part.file} is not Parquet: {error}")
-    return content
-
-
-def _decode(sound: list[tuple[parts.PartName, bytes]], problems: list[Problem]) -> pl.DataFrame:
-    """Decode many parts at once; where that fails, one by one to find the culprit."""
-    import polars as pl
-
-    empty = empty_patches()
-    if not sound:
-        return empty
-    try:
-        frame = pl.read_parquet([content for _, content in sound], parallel="columns")
-        return frame.select(empty.columns).match_to_schema(empty.schema)
-    except Exception as error:  # noqa: BLE001 - a decoder may raise anything on hostile bytes
-        if len(sound) == 1:
-            part = sound[0][0]
-            problems.append(Problem(f"log/{part.file}", part.run_id, f"{part.file}: {error}"))
-            return empty
-        middle = len(sound) // 2
-        return pl.concat([_decode(half, problems) for half in (sound[:middle], sound[middle:])])
-
-
-def check_points(
-    folder: Path,
-    names: Sequence[parts.PartName],
-    pool: Executor,
-    problems: list[Problem],
-) -> dict[str, tuple[str, ...]]:
-    """Return run_id → paths of its sound `points` parts, and name the damaged ones.
-
-    Raises:
-        FileNotFoundError: one of them is gone.
-    """
-    cache = verdicts.cache_file(folder)
-    known = verdicts.load(cache) if names else {}
-    found = verdicts.of(folder / part.file for part in names)
-    unknown = [part for part in names if known.get(part.file) != found.get(part.file)]
-    damaged = dict(zip(unknown, pool.map(lambda part: _damage(folder, part), unknown), strict=True))
-    files: defaultdict[str, list[str]] = defaultdict(list)
-    for part in names:
-        problem = damaged.get(part)
-        if problem is None:
-            files[part.run_id].append(str(folder / part.file))
-        else:
-            problems.append(problem)
-            del found[part.file]
-    if unknown:
-        verdicts.save(cache, {**known, **found})
-    return {run_id: tuple(paths) for run_id, paths in files.items()}
-
-
-def _damage(folder: Path, part: parts.PartName) -> Problem | None:
-    try:
-        parts.read_checked(folder, part)
-    except DamageError as error:
-        return Problem(f"log/{part.file}", part.run_id, str(error))
-    return None
-
-
-def read_points(
-    files: Iterable[str],
-    run_ids: Collection[str],
-    keys: Collection[str] | None = None,
-    *,
-    on_damage: Callable[[Problem], object] = bool,
-) -> pl.DataFrame:
-    """Return points, every byte checked as it is read; columns as `points_schema()`.
-
-    Args:
-        files: of `Snapshot.point_files`.
-        run_ids: whose points.
-        keys: of which metrics; None for all.
-        on_damage: told of each file whose points are left out because it is damaged or gone.
-    """
-    import polars as pl
-
-    loose: list[bytes] = []
-    frames = [pl.DataFrame(pl.from_arrow(points_schema().empty_table()))]
-    for path in map(Path, dict.fromkeys(files)):
-        part = parts.parse_name(path.name)
-        try:
-            if part is None:
-                root = path.parent.parent
-                frames.append(packs.read_packed_points(root, path.name, run_ids, keys))
-            else:
-                loose.append(parts.read_checked(path.parent, part))
-        except (DamageError, FileNotFoundError) as error:
-            owner = part.run_id if part else None
-            on_damage(Problem(f"{path.parent.name}/{path.name}", owner, str(error)))
-    if loose:
-        wanted = pl.col("run_id").is_in(sorted(run_ids))
-        if keys is not None:
-            wanted &= pl.col("key").is_in(sorted(keys))
-        frames.append(pl.read_parquet(loose).select(frames[0].columns).filter(wanted))
-    return pl.concat(frames)
-
-
-def empty_packed() -> pl.DataFrame:
-    """Return no packed patches, with every column of `packs.packed_schema()`."""
-    import polars as pl
-
-    return pl.DataFrame(pl.from_arrow(packs.packed_schema().empty_table()))
-
-
-def concatenated(patches: pl.DataFrame, packed: pl.DataFrame) -> pl.DataFrame:
-    """Return loose and packed patches as one frame, columns as `runs_schema()`."""
-    import polars as pl
-
-    return pl.concat([patches, packed.select(patches.columns)]) if packed.height else patches
-
-
-def empty_patches() -> pl.DataFrame:
-    """Return no patches, with every column of `runs_schema()`."""
-    import polars as pl
-
-    return pl.DataFrame(pl.from_arrow(runs_schema().empty_table()))
 
 
 def with_live(frame: pl.DataFrame, live: Iterable[LiveRun]) -> pl.DataFrame:

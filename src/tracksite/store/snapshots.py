@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tracksite.errors import DamageError, StoreError
 from tracksite.schema import Problem, Snapshot
-from tracksite.store import packs, parts, reading
+from tracksite.store import decoding, packs, parts, reading
 from tracksite.store.packs import Manifest
 
 if TYPE_CHECKING:
@@ -49,15 +49,15 @@ def _take(root: Path, store_id: str, wanted: frozenset[str] | None) -> Snapshot:
     committed = {part.commit for part in names if part.table == "runs"}
     live = reading.read_live(segments, committed | _commits(packed, segments), problems)
     with ThreadPoolExecutor() as pool:
-        patches = reading.read_patches(root / "log", names, pool, problems)
+        patches = decoding.read_patches(root / "log", names, pool, problems)
         points = [p for p in names if p.table == "points" and p.commit in committed]
-        point_files = reading.check_points(root / "log", points, pool, problems)
+        point_files = decoding.check_points(root / "log", points, pool, problems)
     for run_id, files in _packed_points(root, manifest, packed).items():
         point_files[run_id] = (*point_files.get(run_id, ()), *files)
     return Snapshot(
         store_id=store_id,
         root=str(root),
-        patches=reading.with_live(reading.concatenated(patches, packed), live),
+        patches=reading.with_live(decoding.concatenated(patches, packed), live),
         point_files=point_files,
         live_points=reading.live_points(live),
         stamps=_stamps(names, packed, segments, live),
@@ -80,7 +80,7 @@ def _packed_rows(
     """Return the rows of the packs, each commit once."""
     import polars as pl
 
-    frames = [reading.empty_packed()]
+    frames = [decoding.empty_packed()]
     for one in manifest.runs:
         if wanted is not None and not any(map(one.may_hold, wanted)):
             continue
