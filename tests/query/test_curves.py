@@ -201,6 +201,14 @@ def test_far_steps():
     assert len(kept) <= 40
 
 
+@pytest.mark.parametrize("first", [0, 2**63 - 2])
+def test_one_step_but_the_ends(first):
+    """One step for all points but the ends is no crash of the library either."""
+    steps = np.array([first - 9] + [first] * 300 + [first + 1])
+    values = np.random.default_rng(0).normal(size=len(steps))
+    assert 30 < len(curves.downsample(steps, values, 40)) <= 40
+
+
 def test_one_step_only():
     """A series logged at one step is thinned out evenly by order of logging."""
     values = np.random.default_rng(0).normal(size=5000)

@@ -116,20 +116,22 @@ def _largest_triangles(
 
     if len(values) <= count:
         return np.arange(len(values))
-    x = () if steps[0] == steps[-1] else (_on_grid(steps),)  # else evenly spaced
     sampler = MinMaxLTTBDownsampler()  # type: ignore[no-untyped-call]  # it ships no types
-    return np.asarray(sampler.downsample(*x, values, n_out=count), dtype=np.int64)
+    return np.asarray(sampler.downsample(*_on_grid(steps), values, n_out=count), dtype=np.int64)
 
 
-def _on_grid(steps: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return rising steps as whole numbers from 0 to GRID.
+def _on_grid(steps: NDArray[np.int64]) -> tuple[NDArray[np.float64], ...]:
+    """Return rising steps as whole numbers from 0 to GRID; nothing where they hardly differ.
 
-    tsdownsample 0.1.4 reads past the end, and panics, where bins are narrower than the floats at
-    that place lie apart, as with steps 0, 2**62 and 2**62 + 1024; on the grid they never are.
+    tsdownsample 0.1.5 reads past the end, and panics, where all steps but the first and the last
+    are equal, or its bins are narrower than floats lie apart there (steps 0, 2**62, 2**62 + 1024).
+    On the grid no bin is so narrow; without steps, points are taken to be evenly spaced.
     """
     from_first = steps.astype(np.float64) - float(steps[0])
+    if not from_first[-1]:
+        return ()
     grid: NDArray[np.float64] = np.rint(from_first * (GRID / from_first[-1]))
-    return grid
+    return () if grid[1] == grid[-2] else (grid,)
 
 
 def _thinned(points: pl.DataFrame, count: int) -> pl.DataFrame:
