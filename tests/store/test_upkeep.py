@@ -58,13 +58,13 @@ def test_recovering_a_dead_log_changes_nothing_but_its_place(store):
     """What a killed writer had logged becomes parts; its run still shows as interrupted."""
     run_id = killed_run(store)
     before = seen(store)
-    assert recovery.recover(store.root, store.store_id, now=0) == [run_id]
+    assert recovery.recover(store.root, now=0) == [run_id]
     assert not list((store.root / "live").iterdir())
     _, folded, points = seen(store)
     assert folded.equals(before[1])
     assert folded["status"].to_list() == ["interrupted"]
     assert points.equals(before[2])
-    assert recovery.recover(store.root, store.store_id, now=0) == []
+    assert recovery.recover(store.root, now=0) == []
 
 
 def test_recovering_twice_at_once_gives_one_part(store, tmp_path):
@@ -73,7 +73,7 @@ def test_recovering_twice_at_once_gives_one_part(store, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(store.root, copy)
     for root in (store.root, copy):
-        recovery.recover(root, store.store_id, now=0)
+        recovery.recover(root, now=0)
     names = [sorted(path.name for path in (root / "log").iterdir()) for root in (store.root, copy)]
     assert names[0] == names[1]
     assert len(names[0]) == 2
@@ -83,7 +83,7 @@ def test_a_living_log_is_not_recovered(store):
     """A log whose writer runs, or may run on another host, is left alone."""
     writer = store.open_writer(new_run_id())
     writer.point("loss", 1, 0, 0)
-    assert recovery.recover(store.root, store.store_id, now=1e12) == []
+    assert recovery.recover(store.root, now=1e12) == []
     writer.close()
 
 

@@ -62,7 +62,7 @@ def pack(*, store: str, grace: timedelta) -> None:
 
     target = open_store(store)
     now = datetime.now(UTC).timestamp()
-    recovered = recovery.recover(target.root, target.store_id, now=now)
+    recovered = recovery.recover(target.root, now=now)
     done = packing.pack(target.root, target.store_id, grace_s=grace.total_seconds(), now=now)
     if recovered:
         say(f"Saved what {len(recovered)} interrupted runs had logged.")

@@ -81,8 +81,8 @@ def newest_names(root: Path) -> dict[str, int]:
     return newest
 
 
-def newest_manifest(root: Path, store_id: str) -> Manifest:
-    """Return what is in force.
+def newest_manifest(root: Path, store_id: str = "") -> Manifest:
+    """Return what is in force; the version is that of `store_id`.
 
     Raises:
         DamageError: a manifest cannot be read.

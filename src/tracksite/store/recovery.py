@@ -8,7 +8,7 @@ from tracksite.errors import DamageError
 from tracksite.store import packing, packs, parts, reading
 from tracksite.store.livelog import read_segment
 from tracksite.store.process import is_local
-from tracksite.store.writer import save_segment
+from tracksite.store.saving import save_segment
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 ABANDONED_S = 86_400.0  # a log of another host is left alone for a day after its last heartbeat
 
 
-def recover(root: Path, store_id: str, *, now: float) -> list[str]:
+def recover(root: Path, *, now: float) -> list[str]:
     """Turn the live logs of dead writers into parts and remove them; return their run ids.
 
     Saving a log writes files that are named by its content, so any number of processes may
@@ -24,7 +24,6 @@ def recover(root: Path, store_id: str, *, now: float) -> list[str]:
 
     Args:
         root: the store's folder.
-        store_id: the store's identity.
         now: seconds since 1970.
 
     Raises:
@@ -37,7 +36,7 @@ def recover(root: Path, store_id: str, *, now: float) -> list[str]:
     committed = {
         part.commit for part in reading.list_parts(root / "log", ids) if part.table == "runs"
     }
-    committed |= packing.packed_commits(root, packs.newest_manifest(root, store_id))
+    committed |= packing.packed_commits(root, packs.newest_manifest(root))
     for one in dead:
         if (one.run_id, one.writer, one.seq) not in committed:
             save_segment(root, one.content)
