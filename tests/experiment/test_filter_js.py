@@ -89,13 +89,26 @@ def _wide():
     )
 
 
+FAMILIES = {"attributes": "", "metrics": "metrics.", "params": "params.", "tags": "tags."}
 NUMBERS = st.sampled_from(["0.9", "-1", "1e-3", ".5", "inf", "'0.01'", "0.01"])
 TESTS = st.one_of(
-    st.tuples(st.sampled_from(["f1", "metrics.f1", "lr"]), st.sampled_from(["<", "<=", ">", ">="]), NUMBERS),
-    st.tuples(st.just("model"), st.sampled_from(["like", "not ilike", "=", "!="]), st.sampled_from(["'res%'", "'_e%'", "ResNet50"])),
-    st.tuples(st.sampled_from(["lr", "f1", "params.none"]), st.sampled_from(["is", "is not"]), st.just("null")),
+    st.tuples(
+        st.sampled_from(["f1", "metrics.f1", "lr"]),
+        st.sampled_from(["<", "<=", ">", ">="]),
+        NUMBERS,
+    ),
+    st.tuples(
+        st.just("model"),
+        st.sampled_from(["like", "not ilike", "=", "!="]),
+        st.sampled_from(["'res%'", "'_e%'", "ResNet50"]),
+    ),
+    st.tuples(
+        st.sampled_from(["lr", "f1", "params.none"]),
+        st.sampled_from(["is", "is not"]),
+        st.just("null"),
+    ),
     st.tuples(st.just("lr"), st.sampled_from(["in", "not in"]), st.just("(0.01, 'auto')")),
-).map(" ".join)  # fmt: skip
+).map(" ".join)
 FILTERS = st.recursive(
     TESTS,
     lambda inner: st.one_of(
@@ -141,11 +154,13 @@ def _wide_all():
     """Every attribute, metric, param and tag of the table, so that the same names are known."""
     rows = TABLE["rows"]
     wide = {"run_id": [row["run_id"] for row in rows]}
-    for family, prefix in (("attributes", ""), ("metrics", "metrics."), ("params", "params."), ("tags", "tags.")):  # fmt: skip
+    for family, prefix in FAMILIES.items():
         for key in sorted({key for row in rows for key in row[family]}):
             wide[prefix + key] = [row[family].get(key) for row in rows]
     frame = pl.DataFrame(wide, strict=False, infer_schema_length=None)
-    numbers = [name for name in frame.columns if name.startswith("metrics.") or name == "duration_s"]
+    numbers = [
+        name for name in frame.columns if name.startswith("metrics.") or name == "duration_s"
+    ]
     times = [name for name in ("started_at", "ended_at") if name in frame.columns]
     return frame.with_columns(
         pl.col(numbers).cast(pl.Float64),

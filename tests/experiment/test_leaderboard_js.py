@@ -16,33 +16,43 @@ ROWS = "[data-leaderboard] tbody tr:not(.spacer)"
 
 
 def names(page):
+    """The names of the drawn rows, in their order."""
     return page.locator(f"{ROWS} .name").all_inner_texts()
 
 
 def column(page, label):
     """The texts of one column, in the order of the rows."""
-    head = [text.split("\n")[-1] for text in page.locator(".board-table thead th").all_inner_texts()]
+    head = [
+        text.split("\n")[-1] for text in page.locator(".board-table thead th").all_inner_texts()
+    ]
     place = next(n for n, text in enumerate(head) if re.sub(r"[▲▼]\d*$", "", text) == label)
     return page.locator(f"{ROWS} > :nth-child({place + 1})").all_inner_texts()
 
 
 def header(page, label):
-    return page.locator(".board-table thead button").filter(has_text=re.compile(rf"^\s*\w*\s*{label}"))
+    """The button that sorts by a column."""
+    return page.locator(".board-table thead button").filter(
+        has_text=re.compile(rf"^\s*\w*\s*{label}")
+    )
 
 
 def write(page, text):
+    """Type a filter and press Enter."""
     page.get_by_label("Filter", exact=True).fill(text)
     page.keyboard.press("Enter")
 
 
 def count(page):
+    """What the page says about how many runs pass."""
     return page.locator("[data-board=count]").inner_text()
 
 
 def ranked(store, experiment, metric="f1"):
     """Names of the runs, best first, as Python ranks them."""
     frame = runs.runs(runs.fold(open_store(store).snapshot()), experiment=experiment)
-    found = leaderboard.rank(frame, metric, "maximize").join(frame, on="run_id", maintain_order="left")
+    found = leaderboard.rank(frame, metric, "maximize").join(
+        frame, on="run_id", maintain_order="left"
+    )
     return found["name"].to_list()
 
 
@@ -127,7 +137,7 @@ def test_url_restores_order_filter_columns_selection_and_repeats(visit, new_page
     page.get_by_label("Group repeats").check()
     other = new_page()
     other.goto(page.url)
-    other.wait_for_function("document.querySelector('[data-board=count]').textContent")
+    other.wait_for_function("() => document.querySelector('[data-board=count]').textContent")
     text = "el => el.querySelector('table').innerText + el.querySelector('input').value"
     board = page.locator("[data-leaderboard]")
     assert other.locator("[data-leaderboard]").evaluate(text) == board.evaluate(text)
@@ -207,7 +217,8 @@ def test_only_rows_in_view_are_in_the_document(visit):
     last = page.evaluate("tracksiteBoard.board.rows.length")
     page.locator("[data-board=scroll]").evaluate("el => el.scrollTo(0, el.scrollHeight)")
     page.wait_for_function(
-        f"[...document.querySelectorAll('tr[aria-rowindex]')].at(-1).ariaRowIndex == '{last + 1}'"
+        "last => [...document.querySelectorAll('tr[aria-rowindex]')].at(-1).ariaRowIndex == last",
+        arg=str(last + 1),
     )
     assert names(page)[-1] == "broken"
     indexes = [int(row.get_attribute("aria-rowindex")) for row in page.locator(ROWS).all()]

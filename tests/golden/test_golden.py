@@ -52,6 +52,7 @@ def test_site_has_the_files_that_a_build_makes(built):
 def test_site_has_the_bytes_that_a_build_makes(built):
     """Every file of site/ is what the build makes, byte for byte."""
     common = sorted(_files(built) & _files(SITE))
+    assert common, REFRESH
     _, different, errors = filecmp.cmpfiles(built, SITE, common, shallow=False)
     assert not different + errors, f"{different + errors} differ; {REFRESH}"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from pathlib import Path
 
 import pytest
 
@@ -59,7 +58,7 @@ def test_a_build_from_scratch_elsewhere_gives_the_same_bytes(store, tmp_path):
 
 
 def test_a_changed_run_rewrites_only_the_pages_that_show_it(store, tmp_path):
-    """A tag on one run rewrites its own pages, its experiment's, the home page, and no other run's."""
+    """A tag on one run rewrites its own pages, its experiment's and the home page."""
     _build(store, tmp_path / "site")
     run_id = stores.plain(store, 1)[0]
     written = set(_build(store, tmp_path / "site").written)
@@ -196,7 +195,7 @@ def test_progress_names_each_file_that_is_made(store, tmp_path):
 
 
 def test_a_damaged_part_is_named_and_costs_its_run_alone(store, tmp_path):
-    """A flipped byte in one part is named on the home page and the run's page; others stay whole."""
+    """A flipped byte is named on the home page and the run's page; other runs stay whole."""
     _build(store, tmp_path / "site")
     part = next(iter(sorted((store / "log").glob("*.runs.parquet"))))
     run_id = part.name.split(".")[0]
@@ -215,7 +214,7 @@ def test_a_damaged_part_is_named_and_costs_its_run_alone(store, tmp_path):
 
 
 def test_artifacts_are_published_as_logged_and_never_active(tmp_path):
-    """Artifacts are copied byte for byte; what a browser could run ends in .txt; others are listed."""
+    """Artifacts are copied as they are; what a browser could run ends in .txt."""
     ids = stores.lively(tmp_path / "runs")
     settings = Settings(artifacts=ArtifactSettings(max_bytes=200))
     _build(tmp_path / "runs", tmp_path / "site", settings=settings)
@@ -282,9 +281,7 @@ def test_many_runs_are_prepared_in_one_query_for_each_chunk(store, tmp_path, mon
 
     asked = []
     real = series.curves
-    monkeypatch.setattr(
-        series, "curves", lambda *a, **k: asked.append(list(a[1])) or real(*a, **k)
-    )
+    monkeypatch.setattr(series, "curves", lambda *a, **k: asked.append(list(a[1])) or real(*a, **k))
     _build(store, tmp_path / "site")
     assert [len(ids) for ids in asked] == [3]
     stores.plain(store, 1)

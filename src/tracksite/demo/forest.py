@@ -30,10 +30,10 @@ WORTHY_F1 = 0.965  # only a better model is kept
 
 
 def sweep(
-    grid: Mapping[str, Sequence[int]] = GRID,
-    seeds: Sequence[int] = SEEDS,
+    grid: Mapping[str, Sequence[int]],
+    seeds: Sequence[int],
     *,
-    worthy: float = WORTHY_F1,
+    worthy: float,
     tick: Callable[[], None],
 ) -> None:
     """Train a forest for each setting and seed, in one parent run; call `tick` after each.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.neural_network import MLPClassifier
+from threadpoolctl import threadpool_limits
 
 import tracksite
 from tracksite.demo import digits, figures
@@ -32,11 +33,11 @@ HIDDEN, BATCH, MOMENTUM = 32, 64, 0.9
 
 
 def sweep(
-    rates: Sequence[float] = RATES,
-    activations: Sequence[str] = ACTIVATIONS,
-    seeds: Sequence[int] = SEEDS,
+    rates: Sequence[float],
+    activations: Sequence[str],
+    seeds: Sequence[int],
     *,
-    epochs: int = EPOCHS,
+    epochs: int,
     tick: Callable[[], None],
 ) -> None:
     """Train a network for each learning rate, activation and seed; call `tick` after each."""
@@ -47,13 +48,14 @@ def sweep(
     )
     data = digits.load()
     best = WORTHY_ACCURACY
-    for rate, activation, seed in itertools.product(rates, activations, seeds):
-        try:
-            best = max(best, _train(rate, activation, seed, data, epochs, best=best))
-        except ValueError as error:  # it diverged: the run has failed, the sweep goes on
-            if "non-finite" not in str(error):
-                raise
-        tick()
+    with threadpool_limits(1):  # more threads only wait for each other on matrices this small
+        for rate, activation, seed in itertools.product(rates, activations, seeds):
+            try:
+                best = max(best, _train(rate, activation, seed, data, epochs, best=best))
+            except ValueError as error:  # it diverged: the run has failed, the sweep goes on
+                if "non-finite" not in str(error):
+                    raise
+            tick()
 
 
 def _train(
@@ -99,16 +101,23 @@ def _train(
 
 
 def _measure(model: MLPClassifier, data: digits.Digits) -> dict[str, float]:
+    train = _evaluate(model, data.train_x, data.train_y)
+    valid = _evaluate(model, data.valid_x, data.valid_y)
     return {
-        "train/loss": _loss(model, data.train_x, data.train_y),
-        "train/accuracy": float(model.score(data.train_x, data.train_y)),
-        "validation/loss": _loss(model, data.valid_x, data.valid_y),
-        "validation/accuracy": float(model.score(data.valid_x, data.valid_y)),
+        **{f"train/{name}": value for name, value in train.items()},
+        **{f"validation/{name}": value for name, value in valid.items()},
         "weights/norm": float(np.sqrt(sum(np.square(layer).sum() for layer in model.coefs_))),
     }
 
 
-def _loss(model: MLPClassifier, pixels: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
-    """Return the mean cross-entropy in nats; infinity where a true digit was thought impossible."""
-    likelihood = model.predict_proba(pixels)[np.arange(len(labels)), labels]
-    return float(-np.log(likelihood).mean())
+def _evaluate(
+    model: MLPClassifier, pixels: NDArray[np.float64], labels: NDArray[np.int64]
+) -> dict[str, float]:
+    """Return the accuracy, and the mean cross-entropy in nats as the loss.
+
+    The loss is infinity where a true digit was thought impossible.
+    """
+    likelihoods = model.predict_proba(pixels)
+    of_truth = likelihoods[np.arange(len(labels)), labels]
+    accuracy = float((likelihoods.argmax(axis=1) == labels).mean())
+    return {"loss": float(-np.log(of_truth).mean()), "accuracy": accuracy}

@@ -120,8 +120,10 @@ def _train(folder: Path, store: Path, progress: Callable[[int, int], None] | Non
     before = tracksite.get_tracking_uri() if tracksite.is_tracking_uri_set() else None
     tracksite.set_tracking_uri(store)
     try:
-        forest.sweep(tick=tick)
-        network.sweep(tick=tick)
+        forest.sweep(forest.GRID, forest.SEEDS, worthy=forest.WORTHY_F1, tick=tick)
+        network.sweep(
+            network.RATES, network.ACTIVATIONS, network.SEEDS, epochs=network.EPOCHS, tick=tick
+        )
         forest.promote()
         tracksite.set_experiment_tag(COMPLETE["key"], COMPLETE["text"])
     finally:

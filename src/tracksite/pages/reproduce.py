@@ -24,7 +24,7 @@ _HOSTS = {
     "bitbucket.org": "commits",
 }
 _REMOTE = re.compile(
-    r"(?:https://|ssh://)?(?:git@)?(?P<host>[a-z0-9.-]+)[:/](?P<path>[\w.-]+(?:/[\w.-]+)+?)(?:\.git)?/?"
+    r"(?:https://|ssh://)?(?:git@)?(?P<host>[a-z0-9.-]+)[:/](?P<path>[\w.-]+(?:/[\w.-]+)+)"
 )
 _OWN = "tracksite"
 _LINE_WIDTH = 76
@@ -132,7 +132,7 @@ def _pins(environment: Mapping[str, str]) -> list[str]:
 
 def commit_url(remote: str | None, commit: str | None) -> str | None:
     """Return the page of a commit at a well-known host, or None."""
-    found = _REMOTE.fullmatch(remote or "")
+    found = _REMOTE.fullmatch((remote or "").rstrip("/").removesuffix(".git"))
     if not found or not commit or not _COMMIT.fullmatch(commit):
         return None
     middle = _HOSTS.get(found["host"])

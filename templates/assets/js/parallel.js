@@ -16,6 +16,19 @@
 
   const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 
+  // Returns a function that does the latest thing it was given, once in the next frame.
+  function inNextFrame() {
+    let next = null;
+    return (act) => {
+      if (!next) requestAnimationFrame(() => {
+        const now = next;
+        next = null;
+        now();
+      });
+      next = act;
+    };
+  }
+
   // ---- axes: position(row) is 0 at the bottom to 1 at the top, null for what is missing
   function numberAxis(column) {
     const known = column.keys.filter(Number.isFinite);
@@ -88,6 +101,7 @@
     const note = el("p", { class: "note" });
     place.replaceChildren(scroll, brushes, note);
     let [axes, known, width] = [[], null, 0];
+    const [drawSoon, brushSoon] = [inNextFrame(), inNextFrame()];
 
     const xOf = (n) => SIDE + (n * (width - 2 * SIDE)) / Math.max(1, axes.length - 1);
     const yOf = (at) => TOP + (1 - at) * (HEIGHT - TOP - BOTTOM);
@@ -270,7 +284,7 @@
       const move = (next) => {
         const to = at(next);
         moved ||= Math.abs(to - from) > 0.01;
-        if (moved) soon(() => brush(axis, Math.min(from, to), Math.max(from, to)));
+        if (moved) brushSoon(() => brush(axis, Math.min(from, to), Math.max(from, to)));
       };
       const stop = () => {
         handle.removeEventListener("pointermove", move);
@@ -295,18 +309,9 @@
       return low <= 0 && high >= 1 ? brush(axis, null) : brush(axis, low, high);
     }
 
-    let waiting = null;
-    function soon(act) {
-      if (!waiting) requestAnimationFrame(() => {
-        waiting();
-        waiting = null;
-      });
-      waiting = act;
-    }
-
-    board.watch(() => soon(draw));
+    board.watch(() => drawSoon(draw));
     tracksite.onTheme(draw);
-    new ResizeObserver(() => soon(draw)).observe(scroll);
+    new ResizeObserver(() => drawSoon(draw)).observe(scroll);
   }
 
   tracksiteBoard.view(() => document.querySelectorAll("[data-parallel]").forEach(start));

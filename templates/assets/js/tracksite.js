@@ -151,7 +151,7 @@
     for (const node of scope.querySelectorAll("time[datetime]")) {
       const text = ago(Date.parse(node.dateTime), now);
       if (text) node.title = text;
-      const beside = node.parentElement?.querySelector(":scope > [data-ago]");
+      const beside = node.closest(".stat, p")?.querySelector("[data-ago]");
       if (beside && text) beside.textContent = text;
     }
   };

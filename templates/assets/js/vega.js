@@ -62,6 +62,7 @@
     const axis = { labelColor: muted, titleColor: muted, gridColor: colour("--grid"), domainColor: colour("--line-strong"), tickColor: colour("--line-strong") };
     const font = getComputedStyle(document.body).fontFamily;
     return {
+      aria: false, // the box is one image with a name
       background: "transparent",
       font,
       view: { stroke: null },
@@ -85,9 +86,18 @@
     place.replaceChildren(el("p", { class: "note vega-problem" }, `This figure cannot be drawn: ${error.message || error}.`));
   }
 
+  function nameOf(place, spec) {
+    const caption = place.closest("figure")?.querySelector("figcaption")?.textContent.trim().replace(/\s+/g, " ");
+    return [spec.description, spec.title?.text ?? spec.title, caption].find((text) => text && typeof text === "string") ?? "Figure";
+  }
+
   // Vega catches what goes wrong in its data flow and tells its logger alone.
   function listener(fail) {
-    const logger = { level: () => logger, info: () => logger, debug: () => logger, warn: () => logger };
+    const logger = { level: () => logger, info: () => logger, debug: () => logger };
+    logger.warn = (what, _, error) => {
+      if (what === "Loading failed") fail(error ?? new Error("its data is elsewhere"));
+      return logger;
+    };
     logger.error = (error) => {
       fail(error instanceof Error ? error : new Error(String(error)));
       return logger;
@@ -104,17 +114,19 @@
     try {
       await libraries();
       await Promise.all((place.dataset.vegaSrc ?? "").split(/\s+/).filter(Boolean).map(load));
-      const box = el("div", { class: "vega-box", "data-keep": "" });
+      const box = el("div", { class: "vega-box", "data-keep": "", role: "img" });
       const fail = (error) => (problem ??= error);
       place.dataset.theme = theme;
       const spec = specOf(place);
       view?.finalize();
+      box.setAttribute("aria-label", nameOf(place, spec));
       place.replaceChildren(box);
       const result = await vegaEmbed(box, spec, {
         ast: true, defaultStyle: false, tooltip: { disableDefaultStyle: true, theme: "tracksite" },
         actions: false, renderer: "svg", config: config(), loader: LOADER, logger: listener(fail),
       });
       if (problem) throw problem;
+      box.querySelector("svg")?.setAttribute("aria-hidden", "true");
       drawn.set(place, { data: known.get(place.dataset.vega), view: result.view });
     } catch (error) {
       drawn.set(place, { data: known.get(place.dataset.vega) });

@@ -1,0 +1,253 @@
+// The leaderboard's model: columns, filter, order, repeats, selection and the URL hash, without
+// any DOM. leaderboard.js, curves.js and parallel.js are views of it: `tracksiteBoard.view(start)`.
+//
+// Data (`leaderboard`): {count, metric, direction, groups, shown, columns: [{id, label, kind, …}]}.
+// kind: attribute, metric, param or tag. A column has either `values` (numbers, null: missing, or
+// "NaN", "Infinity", "-Infinity") and a `format`, or `texts` and `codes` (null: missing), or
+// `same`: the one text of all runs, or null if none has any. `groups`: the number of each run's setting, for repeats.
+(() => {
+  "use strict";
+
+  // 97.5 % quantiles of Student's t for 1 to 30 degrees of freedom.
+  const T95 = [
+    12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.306, 2.2622, 2.2281, 2.201, 2.1788, 2.1604, 2.1448, 2.1314,
+    2.1199, 2.1098, 2.1009, 2.093, 2.086, 2.0796, 2.0739, 2.0687, 2.0639, 2.0595, 2.0555, 2.0518, 2.0484, 2.0452, 2.0423,
+  ];
+  const FORMATS = {
+    number: tracksite.number,
+    duration: tracksite.duration,
+    time: (value) => new Date(value).toISOString().slice(0, 16).replace("T", " "),
+  };
+  const collator = new Intl.Collator("en", { numeric: true });
+
+  function numberColumn(spec) {
+    const values = spec.values.map((value) => (typeof value === "string" ? Number(value) : value));
+    const keys = Float64Array.from(values, (value) => value ?? NaN);
+    const format = FORMATS[spec.format];
+    const type = spec.format === "time" ? "time" : "number";
+    const number = (row) => values[row];
+    const text = (row) => (values[row] === null ? null : format(values[row]));
+    const iso = (value) => (type === "time" ? new Date(value).toISOString() : String(value));
+    const raw = (row) => (values[row] === null ? "" : iso(values[row]));
+    return { ...spec, type, numeric: true, keys, format, number, text, raw };
+  }
+
+  const finite = (text) => (text.trim() && Number.isFinite(Number(text)) ? Number(text) : null);
+
+  const once = (make) => {
+    let made;
+    return () => (made ??= make());
+  };
+
+  function textColumn(spec, count) {
+    const empty = spec.same === null;
+    const texts = empty ? [] : (spec.texts ?? [spec.same]);
+    const codes = spec.codes ?? new Array(count).fill(empty ? null : 0);
+    const numbers = texts.map(finite);
+    const numeric = spec.kind === "param" && numbers.every((number) => number !== null);
+    const text = (row) => (codes[row] === null ? null : texts[codes[row]]);
+    const number = (row) => (codes[row] === null ? null : numbers[codes[row]]);
+    // Places in alphabetical order are worked out only for columns that are sorted or drawn.
+    const order = once(() => Array.from(texts.keys()).sort((a, b) => collator.compare(texts[a], texts[b])));
+    const keys = once(() => {
+      const place = numeric ? numbers : new Float64Array(texts.length);
+      if (!numeric) order().forEach((code, n) => (place[code] = n));
+      return Float64Array.from(codes, (code) => (code === null ? NaN : place[code]));
+    });
+    const column = { ...spec, type: "text", empty, texts, numeric, number, text, raw: (row) => text(row) ?? "" };
+    return Object.defineProperties(column, { order: { get: order }, keys: { get: keys } });
+  }
+
+  // Mean and the half width of its 95 % t interval over the finite values of some rows.
+  function interval(column, rows) {
+    const values = rows.map((row) => column.number(row)).filter(Number.isFinite);
+    const count = values.length;
+    const mean = values.reduce((sum, value) => sum + value, 0) / count;
+    const sum = values.reduce((total, value) => total + (value - mean) ** 2, 0);
+    const t = T95[count - 2] ?? 1.96 + 2.5 / (count - 1);
+    return { count, mean, half: count > 1 ? t * Math.sqrt(sum / (count - 1) / count) : NaN };
+  }
+
+  function makeBoard() {
+    const board = { state: {}, items: [], rows: [], selected: new Set(), error: null };
+    const watchers = [];
+    const opened = new Set();
+    let defaults = {};
+    let passing = () => true;
+
+    board.load = (data) => {
+      const { count } = data;
+      const ranked = data.metric ? [[`metrics.${data.metric}`, data.direction === "maximize"]] : [];
+      defaults = { sort: ranked, filter: "", columns: data.shown, selected: [], repeats: false, brush: [] };
+      const make = (spec) => [spec.id, spec.values ? numberColumn(spec) : textColumn(spec, count)];
+      Object.assign(board, { data, count, columns: new Map(data.columns.map(make)), defaults });
+      const ids = board.columns.get("run_id");
+      board.runId = (row) => ids.text(row);
+      board.rowOf = new Map(Array.from({ length: count }, (_, row) => [ids.text(row), row]));
+      board.restore();
+    };
+
+    function filtered() {
+      const tests = board.state.brush.map(([id, ...wanted]) => {
+        const column = board.columns.get(id);
+        if (column.numeric) return (row) => column.keys[row] >= wanted[0] && column.keys[row] <= wanted[1];
+        return (row) => wanted.includes(column.text(row));
+      });
+      const rows = [];
+      for (let row = 0; row < board.count; row++) {
+        if (passing(row) && tests.every((test) => test(row))) rows.push(row);
+      }
+      return rows;
+    }
+
+    // Missing values and NaN come last in both directions; ties keep the order of the data.
+    function ordered(items, keysOf) {
+      const specs = board.state.sort.map(([id, down]) => [keysOf(board.columns.get(id)), down ? -1 : 1]);
+      const places = Uint32Array.from(items, (_, place) => place);
+      places.sort((a, b) => {
+        for (const [keys, sign] of specs) {
+          const x = keys[a];
+          const y = keys[b];
+          if (x < y) return -sign;
+          if (x > y) return sign;
+          if (x !== y && (x === x || y === y)) return x === x ? -1 : 1;
+        }
+        return a - b;
+      });
+      return Array.from(places, (place) => items[place]);
+    }
+
+    const singles = (rows) => ordered(rows, (column) => Float64Array.from(rows, (row) => column.keys[row]));
+
+    function grouped(rows) {
+      const groups = new Map();
+      for (const row of rows) {
+        const group = board.data.groups[row];
+        if (!groups.has(group)) groups.set(group, []);
+        groups.get(group).push(row);
+      }
+      const lists = [...groups.values()];
+      return ordered(lists, (column) =>
+        Float64Array.from(lists, (list) => (column.kind === "metric" ? interval(column, list).mean : column.keys[list[0]])),
+      );
+    }
+
+    function flatten(lists) {
+      return lists.flatMap((rows) => {
+        const group = board.data.groups[rows[0]];
+        const head = { group, rows, open: opened.has(group) };
+        return head.open ? [head, ...rows.map((row) => ({ row, member: true }))] : [head];
+      });
+    }
+
+    function refresh() {
+      board.rows = singles(filtered());
+      board.items = board.state.repeats ? flatten(grouped(board.rows)) : board.rows.map((row) => ({ row }));
+    }
+
+    function tell() {
+      board.selected = new Set(board.state.selected.map((id) => board.rowOf.get(id)));
+      watchers.forEach((watcher) => watcher(board));
+    }
+
+    // A filter that cannot be read leaves the last good one in force and sets `error`.
+    function adopt(filter) {
+      board.error = null;
+      try {
+        passing = tracksiteFilter.compile(tracksiteFilter.parse(filter), tracksiteFilter.lookup(board.columns));
+      } catch (error) {
+        if (!(error instanceof tracksiteFilter.FilterError)) throw error;
+        board.error = error;
+      }
+    }
+
+    board.set = (change) => {
+      Object.assign(board.state, change);
+      if ("filter" in change) adopt(change.filter);
+      if (["filter", "sort", "repeats", "brush"].some((name) => name in change)) refresh();
+      writeHash(board.state, defaults);
+      tell();
+    };
+    board.select = (rows, on) => {
+      const ids = new Set(board.state.selected);
+      for (const row of rows) ids[on ? "add" : "delete"](board.runId(row));
+      board.set({ selected: [...ids] });
+    };
+    board.open = (group) => {
+      if (!opened.delete(group)) opened.add(group);
+      refresh();
+      tell();
+    };
+    board.watch = (watcher) => {
+      watchers.push(watcher);
+      watcher(board);
+    };
+    board.restore = () => {
+      Object.assign(board.state, defaults, readHash(board));
+      adopt(board.state.filter);
+      refresh();
+      tell();
+    };
+    globalThis.addEventListener("hashchange", () => isState(location.hash) && board.restore());
+    return board;
+  }
+
+  const isState = (hash) => hash === "" || hash.includes("=");
+
+  const WRITE = {
+    sort: (sort) => sort.map(([id, down]) => (down ? "-" : "") + id),
+    columns: (ids) => ids,
+    selected: (ids) => ids,
+    brush: (list) => list.map((brush) => JSON.stringify(brush)),
+  };
+
+  function writeHash(state, defaults) {
+    const hash = new URLSearchParams();
+    for (const [name, list] of Object.entries(WRITE)) {
+      if (JSON.stringify(state[name]) === JSON.stringify(defaults[name])) continue;
+      for (const item of state[name].length ? list(state[name]) : [""]) hash.append(name, item);
+    }
+    if (state.filter) hash.set("filter", state.filter);
+    if (state.repeats) hash.set("repeats", "1");
+    const text = hash.toString();
+    history.replaceState(null, "", text ? `#${text}` : location.href.split("#")[0]);
+  }
+
+  function readHash({ columns, rowOf }) {
+    const hash = new URLSearchParams(isState(location.hash) ? location.hash.slice(1) : "");
+    const state = {};
+    const list = (name, read, known) => {
+      if (hash.has(name)) state[name] = hash.getAll(name).filter(Boolean).map(read).filter(known);
+    };
+    list("sort", (text) => [text.replace(/^-/, ""), text.startsWith("-")], ([id]) => columns.has(id));
+    list("columns", (id) => id, (id) => columns.has(id));
+    list("selected", (id) => id, (id) => rowOf.has(id));
+    list("brush", parseBrush, (brush) => Array.isArray(brush) && columns.has(brush[0]));
+    if (hash.has("filter")) state.filter = hash.get("filter");
+    if (hash.has("repeats")) state.repeats = true;
+    return state;
+  }
+
+  function parseBrush(text) {
+    try {
+      return JSON.parse(text);
+    } catch {
+      return null;
+    }
+  }
+
+  const board = makeBoard();
+  const views = [];
+  let newest = null;
+  const load = () => {
+    if (!newest || newest === board.data) return;
+    const first = !board.data;
+    board.load(newest);
+    if (first) views.forEach((view) => view(board));
+  };
+  // `view(board)` is called once, when the page is read and the data is there.
+  window.tracksiteBoard = { interval, board, view: (view) => (board.data ? view(board) : views.push(view)) };
+  tracksite.use("leaderboard", (data) => (newest = data));
+  tracksite.mount(load);
+  document.addEventListener("tracksite:update", load);
+})();

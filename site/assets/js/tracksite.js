@@ -1,0 +1,178 @@
+// Loaded first on every page (in <head>, before anything is painted): the theme, the registry of
+// data scripts, and small builders of DOM that never parse HTML. Everything hangs on `tracksite`.
+(() => {
+  "use strict";
+  const root = document.documentElement;
+  const stored = new Map(); // name of a data script -> its value
+  const waiting = new Map(); // name -> functions that use it
+  const mounts = []; // functions that bring a page to life
+  const themed = []; // functions to call when the colours change
+
+  // ---- data scripts: tracksite.data("name", JSON.parse('…')) --------------------------------
+  const data = (name, value) => {
+    stored.set(name, value);
+    for (const use of waiting.get(name) ?? []) use(value);
+  };
+  // Call `use(value)` now if the data is there, and each time that it comes (again).
+  const use = (name, fn) => {
+    waiting.set(name, [...(waiting.get(name) ?? []), fn]);
+    if (stored.has(name)) fn(stored.get(name));
+  };
+
+  // ---- DOM ----------------------------------------------------------------------------------
+  const SVG = "http://www.w3.org/2000/svg";
+  const fill = (node, attributes, children) => {
+    for (const [key, value] of Object.entries(attributes ?? {})) {
+      if (value === null || value === undefined || value === false) continue;
+      if (key.startsWith("on") && typeof value === "function") {
+        node.addEventListener(key.slice(2), value);
+      } else {
+        node.setAttribute(key, value === true ? "" : String(value));
+      }
+    }
+    node.append(...children.flat().filter((child) => child !== null && child !== undefined));
+    return node;
+  };
+  // el("td", {class: "num"}, "text", node, …): texts become text nodes, never HTML.
+  const el = (tag, attributes, ...children) =>
+    fill(document.createElement(tag), attributes, children);
+  const svg = (tag, attributes, ...children) =>
+    fill(document.createElementNS(SVG, tag), attributes, children);
+
+  // ---- numbers, as render.number writes them -------------------------------------------------
+  const trim = (text) => (text.includes(".") ? text.replace(/\.?0+$/, "") : text);
+  const signed = (text) => text.replaceAll("-", "−");
+  const number = (value) => {
+    if (value === null || value === undefined) return "–";
+    if (Number.isNaN(value)) return "NaN";
+    if (!Number.isFinite(value)) return value > 0 ? "∞" : "−∞";
+    if (Number.isSafeInteger(value)) return signed(value.toLocaleString("en-US"));
+    const size = Math.abs(value);
+    if (size >= 1e-4 && size < 1e6) {
+      return signed(trim(value.toFixed(Math.max(0, 4 - Math.floor(Math.log10(size))))));
+    }
+    const [mantissa, exponent] = value.toExponential(4).split("e");
+    return signed(`${trim(mantissa)}e${Number(exponent)}`);
+  };
+  const duration = (seconds) => {
+    if (!(seconds >= 0) || seconds === Infinity) return "–";
+    const two = (value) => String(value).padStart(2, "0");
+    if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
+    if (seconds < 60) return `${seconds.toFixed(1)} s`;
+    const minutes = Math.floor(Math.round(seconds) / 60);
+    if (minutes < 60) return `${minutes} min ${two(Math.round(seconds) % 60)} s`;
+    const hours = Math.floor(minutes / 60);
+    if (hours < 24) return `${hours} h ${two(minutes % 60)} min`;
+    return `${Math.floor(hours / 24)} d ${two(hours % 24)} h`;
+  };
+  const ago = (then, now) => {
+    const steps = [[60, "second"], [60, "minute"], [24, "hour"], [30.44, "day"], [12, "month"]];
+    let amount = (now - then) / 1000;
+    if (!(amount >= 0)) return "";
+    if (amount < 45) return "just now";
+    let unit = "year";
+    for (const [many, name] of steps) {
+      if (amount < many) { unit = name; break; }
+      amount /= many;
+    }
+    const whole = Math.max(1, Math.round(amount));
+    return `${whole} ${unit}${whole === 1 ? "" : "s"} ago`;
+  };
+
+  // ---- memory of the browser; file:// and private windows may refuse it ----------------------
+  const recall = (key) => { try { return localStorage.getItem(key); } catch { return null; } };
+  const remember = (key, value) => {
+    try { if (value) localStorage.setItem(key, value); else localStorage.removeItem(key); } catch { /* refused */ }
+  };
+
+  // ---- theme ---------------------------------------------------------------------------------
+  const THEMES = ["", "light", "dark"];
+  const THEME_KEY = "tracksite.theme";
+  const paint = (theme) => {
+    if (theme) root.dataset.theme = theme; else delete root.dataset.theme;
+  };
+  let theme = THEMES.includes(recall(THEME_KEY)) ? recall(THEME_KEY) : "";
+  paint(theme);
+  const repaint = () => themed.forEach((fn) => fn());
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
+  const themeButton = (button) => {
+    const say = () => {
+      button.textContent = theme ? theme[0].toUpperCase() + theme.slice(1) : "Auto";
+      button.setAttribute("aria-label", `${button.textContent}: colour theme`);
+    };
+    button.hidden = false;
+    say();
+    button.onclick = () => {
+      theme = THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length];
+      remember(THEME_KEY, theme);
+      paint(theme);
+      say();
+      repaint();
+    };
+  };
+  // The colour of a token ("--c1") as the browser computes it now: for canvas and chart libraries.
+  const colour = (token) => {
+    const probe = el("span", { class: "probe", hidden: true });
+    root.append(probe);
+    probe.style.color = `var(${token})`;
+    const value = getComputedStyle(probe).color;
+    probe.remove();
+    return value;
+  };
+  const onTheme = (fn) => themed.push(fn);
+  const isDark = () =>
+    theme ? theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+
+  // ---- small life of every page ---------------------------------------------------------------
+  const copyButton = (box) => {
+    if (box.querySelector(":scope > button")) return;
+    const label = box.dataset.copy;
+    const button = el("button", { type: "button" }, label);
+    const say = (text) => {
+      button.textContent = text;
+      setTimeout(() => { button.textContent = label; }, 1500);
+    };
+    const select = () => {
+      getSelection().selectAllChildren(box.querySelector("pre"));
+      return document.execCommand("copy");
+    };
+    button.onclick = async () => {
+      try {
+        await navigator.clipboard.writeText(box.querySelector("pre").textContent);
+        say("Copied");
+      } catch {
+        say(select() ? "Copied" : "Press Ctrl+C");
+      }
+    };
+    box.append(button);
+  };
+  const relativeTimes = (scope) => {
+    const now = Date.now();
+    for (const node of scope.querySelectorAll("time[datetime]")) {
+      const text = ago(Date.parse(node.dateTime), now);
+      if (text) node.title = text;
+      const beside = node.parentElement?.querySelector(":scope > [data-ago]");
+      if (beside && text) beside.textContent = text;
+    }
+  };
+  const everyPage = (scope) => {
+    scope.querySelectorAll("[data-theme-toggle]").forEach(themeButton);
+    scope.querySelectorAll("[data-copy]").forEach(copyButton);
+    relativeTimes(scope);
+  };
+
+  // `fn(document)` brings a part of the page to life. It is called once the page is read, and
+  // again by `refresh` after the page was replaced in place, so it must do no harm when repeated.
+  const mount = (fn) => {
+    mounts.push(fn);
+    if (document.readyState !== "loading") fn(document);
+  };
+  const refresh = () => mounts.forEach((fn) => fn(document));
+  addEventListener("DOMContentLoaded", refresh, { once: true });
+  document.addEventListener("tracksite:update", refresh);
+  mounts.push(everyPage);
+
+  window.tracksite = Object.freeze({
+    data, use, el, svg, number, duration, ago, colour, isDark, onTheme, recall, remember, mount, refresh,
+  });
+})();
