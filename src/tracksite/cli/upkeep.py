@@ -47,10 +47,10 @@ class Age(click.ParamType[timedelta]):
     help="How long files stay after what replaces them came into force.",
 )
 def pack(*, store: str, grace: timedelta) -> None:
-    """Merge the many small files of ended runs into few, which are quick to read.
+    """Merge the small files of ended runs into few.
 
-    Safe at any time, beside training, builds and other packers. Also saves what processes that
-    died had logged. What readers see does not change.
+    What readers see does not change, but a large store is read many times faster. Safe at any
+    time, beside training, builds and other packers. Also saves what dead processes had logged.
 
     \b
     Examples:
@@ -63,7 +63,7 @@ def pack(*, store: str, grace: timedelta) -> None:
     target = open_store(store)
     now = datetime.now(UTC).timestamp()
     recovered = recovery.recover(target.root, now=now)
-    done = packing.pack(target.root, target.store_id, grace_s=grace.total_seconds(), now=now)
+    done = packing.pack(target.root, target.store_id, grace_s=grace.total_seconds())
     if recovered:
         say(f"Saved what {len(recovered)} interrupted runs had logged.")
     say(f"Packed {done.packed} files, removed {done.removed}; the packs are {done.files} files.")
@@ -74,10 +74,10 @@ def pack(*, store: str, grace: timedelta) -> None:
 @click.option("--expect", metavar="DIGEST", help="Fail unless the store's digest is this one.")
 @json_option
 def verify(*, store: str, expect: str | None, as_json: bool) -> None:
-    """Check every file of a store against its hash, and print one digest of what it holds.
+    """Check every file of a store against its hash.
 
-    The digest is the root of a Merkle tree over all runs: keep it elsewhere, and --expect tells
-    later whether anything was changed, added or removed.
+    Prints one digest of what the store holds: the root of a Merkle tree over all runs. Keep it
+    elsewhere, and --expect tells later whether anything was changed, added or removed.
 
     \b
     Examples:
@@ -108,10 +108,10 @@ def verify(*, store: str, expect: str | None, as_json: bool) -> None:
 @click.argument("sources", nargs=-1, required=True, type=click.Path(file_okay=False))
 @click.argument("target", type=click.Path(file_okay=False))
 def merge(*, sources: tuple[str, ...], target: str) -> None:
-    """Copy what the SOURCES hold into the store TARGET, which is made if there is none.
+    """Copy what the SOURCES hold into the store TARGET.
 
-    The result is the union: in any order, and again, it is the same. Plain copying of the files
-    does as well; this checks that nothing under one name differs.
+    TARGET is made if there is none. The result is the union: in any order, and again, it is the
+    same. Plain copying of the files does as well; this checks that nothing under one name differs.
 
     \b
     Examples:
