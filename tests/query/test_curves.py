@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,6 +19,7 @@ from tests.query.made import snapshot_of
 from tracksite.errors import ArgumentError
 from tracksite.query import curves
 from tracksite.schema import points_schema
+from tracksite.store import decoding, parts
 
 NAN = math.nan
 
@@ -39,10 +40,10 @@ def snapshot(tmp_path):
 
     def make(files, live=()):
         paths = {}
-        for run_id, parts in files.items():
-            for at, part in enumerate(parts):
-                path = tmp_path / f"{run_id}.{at}.points.parquet"
-                pq.write_table(part, path)
+        for run_id, tables in files.items():
+            for points in tables:
+                commit = ("0" * 32, "a" * 12, len(list(tmp_path.iterdir())))
+                path = tmp_path / parts.write_part(tmp_path, commit, "points", points).file
                 paths[run_id] = (*paths.get(run_id, ()), str(path))
         empty = snapshot_of([])
         points = pl.concat([empty.live_points, *map(pl.from_arrow, live)])
@@ -114,9 +115,9 @@ def test_curves_in_chunks(snapshot, monkeypatch):
     files = {run: [table(run, "m", [float(at), 1.0])] for at, run in enumerate("abcde")}
     made = snapshot(files)
     scans = []
-    scan = pl.scan_parquet
+    read = decoding.read_points
     monkeypatch.setattr(
-        pl, "scan_parquet", lambda paths, **kw: scans.append(1) or scan(paths, **kw)
+        curves, "read_points", lambda *args, **kw: scans.append(1) or read(*args, **kw)
     )
     whole = curves.curves(made, list("abcde"))
     assert len(scans) == 1
@@ -129,13 +130,17 @@ def test_curves_in_chunks(snapshot, monkeypatch):
 
 
 def test_bad_file_costs_itself_alone(snapshot, tmp_path):
-    """Files that cannot be read, or have other columns, leave the other runs' curves whole."""
-    good = {run: [table(run, "m", [1.0])] for run in "abc"}
-    made = snapshot(good)
-    (tmp_path / "b.0.points.parquet").write_bytes(b"PAR1 no more")
-    pq.write_table(pa.table({"x": [1]}), tmp_path / "c.0.points.parquet")
-    files = made.point_files | {"d": (str(tmp_path / "gone.parquet"),)}
-    found = curves.curves(replace(made, point_files=files), list("abcd"))
+    """A file that is damaged, gone or of another shape is named; other runs' curves are whole."""
+    made = snapshot({run: [table(run, "m", [1.0])] for run in "abcd"})
+    (hurt,), (other,), (gone,) = (made.point_files[run] for run in "bcd")
+    Path(hurt).write_bytes(b"PAR1 no more")
+    Path(gone).unlink()
+    wrong = parts.write_part(tmp_path, ("0" * 32, "a" * 12, 9), "points", pa.table({"x": [1]}))
+    Path(other).unlink()
+    files = made.point_files | {"c": (str(tmp_path / wrong.file),)}
+    with pytest.warns(RuntimeWarning, match="left out") as warned:
+        found = curves.curves(replace(made, point_files=files), list("abcd"))
+    assert len(warned) == 3
     assert found["run_id"].to_list() == ["a"]
 
 

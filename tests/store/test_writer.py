@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from datetime import UTC, datetime
 
 import polars as pl
@@ -234,7 +235,7 @@ def test_a_refusing_disk_warns_once_and_loses_nothing(store, monkeypatch):
         reserve(file, size)
 
     monkeypatch.setattr(livelog, "_reserve", maybe)
-    with pytest.warns(RuntimeWarning, match="kept in memory") as warned:
+    with pytest.warns(RuntimeWarning, match="waits in memory") as warned:
         writer = store.open_writer(new_run_id())
     for step in range(5000):
         writer.point("loss", step, step, 0)
@@ -339,3 +340,42 @@ def test_series_frames_round_trip_at_any_alignment():
         frames.append(point_frame(0, -1, 0, -0.5))
         expected += [*values.tolist(), -0.5]
     assert read_segment(b"".join(frames)).points.values.tolist() == expected
+
+
+def test_what_was_unsaved_at_the_end_is_saved_once_the_disk_gives_way(store, monkeypatch):
+    """A run whose end could not be saved is saved by itself as soon as that is possible."""
+    writer = store.open_writer(new_run_id())
+    writer.point("loss", 1, 0, 0)
+    with monkeypatch.context() as patched:
+        patched.setattr("tracksite.store.parts.write_durably", lambda *_: os.read(9999, 1))
+        with pytest.raises(StoreError, match="make room"):
+            writer.close()
+    writer.sync()
+    assert len(list((store.root / "log").iterdir())) == 2
+    assert not list((store.root / "live").iterdir())
+    assert points(store).height == 1
+
+
+def test_one_refusing_disk_is_one_warning(store, monkeypatch):
+    """However many runs meet the same full disk, one warning is enough."""
+    monkeypatch.setattr(livelog, "_reserve", lambda *_: os.read(9999, 1))
+    with pytest.warns(RuntimeWarning) as warned:
+        writers = [store.open_writer(new_run_id()) for _ in range(5)]
+    assert len(warned) == 1
+    monkeypatch.undo()
+    for writer in writers:
+        writer.close()
+
+
+def test_dead_logs_are_recovered_by_whoever_logs_next(store, monkeypatch):
+    """A process that logs to a store turns what dead ones left into parts, in the background."""
+    child = run_script(store, "writer.point('loss', 1, 0, 0); os.kill(os.getpid(), 9)")
+    child.communicate()
+    monkeypatch.setattr("tracksite.store.syncing.SYNC_S", 0.01)
+    writer = store.open_writer(new_run_id())
+    deadline = time.monotonic() + 30
+    while len(list((store.root / "live").iterdir())) > 1 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert len(list((store.root / "live").iterdir())) == 1
+    assert points(store).height == 1
+    writer.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from collections import Counter
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,13 +12,14 @@ import numpy as np
 import polars as pl
 
 from tracksite.errors import ArgumentError
+from tracksite.store.decoding import read_points
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from tracksite.schema import Snapshot
+    from tracksite.schema import Problem, Snapshot
 
 COLUMNS = ("run_id", "key", "step", "timestamp", "value")
 CHUNK_RUNS = 200
@@ -150,13 +153,16 @@ def _thinned(points: pl.DataFrame, count: int) -> pl.DataFrame:
 
 
 def _chunks(snapshot: Snapshot, run_ids: Iterable[str]) -> Iterator[list[str]]:
+    ids = list(run_ids)
+    shared = Counter(chain.from_iterable(snapshot.point_files.get(run_id, ()) for run_id in ids))
     chunk: list[str] = []
-    total = 0
-    for run_id in run_ids:
-        size = sum(map(_size, snapshot.point_files.get(run_id, ())))
+    total = 0.0
+    for run_id in ids:
+        files = snapshot.point_files.get(run_id, ())
+        size = sum(_size(file) / shared[file] for file in files)
         if chunk and (len(chunk) >= CHUNK_RUNS or total + size > CHUNK_BYTES):
             yield chunk
-            chunk, total = [], 0
+            chunk, total = [], 0.0
         chunk.append(run_id)
         total += size
     if chunk:
@@ -178,9 +184,9 @@ def _points(
     if keys is not None:
         wanted &= pl.col("key").is_in(list(keys))
     files = chain.from_iterable(snapshot.point_files.get(run_id, ()) for run_id in run_ids)
-    logged = _read(list(dict.fromkeys(files)), wanted)
-    live = snapshot.live_points.filter(wanted).select(COLUMNS)
-    found = pl.concat([_empty(snapshot), *logged, live])
+    logged = read_points(files, run_ids, keys, on_damage=_warn)
+    live = snapshot.live_points.filter(wanted)
+    found = pl.concat([logged, live]).select(COLUMNS)
     place = pl.DataFrame({"run_id": run_ids, "place": range(len(run_ids))}).unique(
         "run_id", keep="first"
     )
@@ -189,17 +195,9 @@ def _points(
     return ordered.select(COLUMNS)
 
 
-def _read(files: list[str], wanted: pl.Expr) -> list[pl.DataFrame]:
-    """Read files together; where that fails, in halves, so that a bad one costs itself alone."""
-    if not files:
-        return []
-    try:
-        return [pl.scan_parquet(files, glob=False).select(COLUMNS).filter(wanted).collect()]
-    except (pl.exceptions.PolarsError, OSError):
-        if len(files) == 1:
-            return []
-        middle = len(files) // 2
-        return [*_read(files[:middle], wanted), *_read(files[middle:], wanted)]
+def _warn(problem: Problem) -> None:
+    """Name a file that was damaged after the snapshot had found it sound."""
+    warnings.warn(f"{problem.path} is left out: {problem.message}", RuntimeWarning, stacklevel=2)
 
 
 def _empty(snapshot: Snapshot) -> pl.DataFrame:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tracksite.schema import Snapshot
 
 _ORDER = ["run_id", "seq", "writer"]
+_REMOVABLE = ("tags", "aliases")  # a null text removes the key
 DEFAULT_EXPERIMENT = "Default"
 
 
@@ -48,20 +49,27 @@ def _true_status(alive: Collection[str]) -> pl.Expr:
 
 
 def _folded_list(patches: pl.DataFrame, name: str) -> pl.DataFrame:
-    """Return run_id and the list field with one item per key."""
-    items = (
-        patches.select("run_id", name)
-        .filter(pl.col(name).list.len() > 0)
-        .explode(name)
-        .with_columns(pl.col(name).struct.unnest())
-        .drop(name)
-    )
+    """Return run_id and the list field with one item per key, sorted by key.
+
+    Most runs say it in one patch, where each key stands once: those are only sorted.
+    """
+    rows = patches.select("run_id", name).filter(pl.col(name).list.len() > 0)
+    by_key = pl.element().sort_by(pl.element().struct.field(LIST_KEYS[name]))
+    once = rows.filter(pl.col("run_id").is_unique()).with_columns(pl.col(name).list.eval(by_key))
+    if name in _REMOVABLE:
+        kept = pl.element().struct.field("text").is_not_null()
+        once = once.with_columns(pl.col(name).list.filter(kept)).filter(pl.col(name).list.len() > 0)
+    return pl.concat([once, _merged_list(rows.filter(pl.col("run_id").is_duplicated()), name)])
+
+
+def _merged_list(rows: pl.DataFrame, name: str) -> pl.DataFrame:
+    items = rows.explode(name).with_columns(pl.col(name).struct.unnest()).drop(name)
     key, fields = LIST_KEYS[name], [column for column in items.columns if column != "run_id"]
     if name == "metrics":
         items = merge_summaries(items)
     else:
         items = items.unique(["run_id", key], keep="last", maintain_order=True)
-        if name in ("tags", "aliases"):
+        if name in _REMOVABLE:
             items = items.filter(pl.col("text").is_not_null())
     return (
         items.sort("run_id", key)
@@ -76,18 +84,19 @@ def merge_summaries(items: pl.DataFrame) -> pl.DataFrame:
     Args:
         items: run_id and the fields of a metric summary, in order of writing.
     """
-    latest = (pl.col("last_step") == pl.col("last_step").max()) & (
-        pl.col("last_at")
-        == pl.col("last_at").filter(pl.col("last_step") == pl.col("last_step").max()).max()
-    )
-    return items.group_by("run_id", "key", maintain_order=True).agg(
-        pl.col("count", "nan_count").sum(),
-        pl.col("last", "last_step", "last_at").filter(latest).last(),
-        pl.col("min").min(),
-        pl.col("min_step").get(pl.col("min").arg_min(), null_on_oob=True),
-        pl.col("max").max(),
-        pl.col("max_step").get(pl.col("max").arg_max(), null_on_oob=True),
-    )
+    key = ["run_id", "key"]
+    of_series = items.group_by(key, maintain_order=True)
+    latest = items.sort("last_step", "last_at", maintain_order=True)
+    lowest = items.sort("min", nulls_last=True, maintain_order=True)
+    highest = items.sort("max", descending=True, nulls_last=True, maintain_order=True)
+    merged = of_series.agg(pl.col("count", "nan_count").sum())
+    for part in (
+        latest.group_by(key).agg(pl.col("last", "last_step", "last_at").last()),
+        lowest.group_by(key).agg(pl.col("min", "min_step").first()),
+        highest.group_by(key).agg(pl.col("max", "max_step").first()),
+    ):
+        merged = merged.join(part, on=key, how="left", maintain_order="left")
+    return merged
 
 
 def runs(

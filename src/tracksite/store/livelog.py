@@ -48,7 +48,8 @@ LENGTH = (1 << 30) - 1
 SERIES_CHUNK = 1 << 20  # points a frame
 MEMORY_BYTES = 1 << 28  # kept in memory at most while the disk refuses
 _FIRST_BYTES, _MOST_GROWTH = 1 << 15, 1 << 23
-_pack_point = struct.Struct("<Iqqd").pack
+_pack_body = struct.Struct("<Iqqd").pack
+_pack_point_into = struct.Struct("<IIqqd").pack_into
 _HEAD = struct.Struct("<II")
 _SERIES_HEAD = struct.Struct("<IIQ")
 _pack_crc = struct.Struct("<I").pack
@@ -56,7 +57,7 @@ _pack_crc = struct.Struct("<I").pack
 
 def point_frame(key: int, step: int, time_us: int, value: float) -> bytes:
     """Return the 32 bytes of one point."""
-    body = _pack_point(key, step, time_us, value)
+    body = _pack_body(key, step, time_us, value)
     return _pack_crc(crc32(body)) + body
 
 
@@ -111,6 +112,16 @@ class Segment:
         if end > self.size:
             self._grow(end)
         self.buffer[self.used : end] = frame
+        self.used = end
+
+    def append_point(self, key: int, step: int, time_us: int, value: float) -> None:
+        """Add the frame of one point; as `append(point_frame(...))`, in half the time."""
+        at = self.used
+        end = at + SLOT
+        if end > self.size:
+            self._grow(end)
+        crc = crc32(_pack_body(key, step, time_us, value))
+        _pack_point_into(self.buffer, at, crc, key, step, time_us, value)
         self.used = end
 
     def settle(self) -> bool:

@@ -5,23 +5,20 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections import defaultdict
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from tracksite.errors import NotFoundError, StoreError
 from tracksite.schema import FORMAT, Snapshot
-from tracksite.store import parts, reading
+from tracksite.store import packs, parts, reading, snapshots
 from tracksite.store.ids import check_run_id, new_writer
 from tracksite.store.patches import merge, normalise, to_table
 from tracksite.store.writer import RunWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Mapping
 
-    from tracksite.schema import Problem
 
 FOLDERS = ("log", "live", "artifacts")
 
@@ -113,31 +110,13 @@ class LocalStore:
         """
         segments = reading.list_segments(self.root / "live", None)
         names = sorted(part.file for part in self._parts(None))
+        names += sorted(reading.names_in(self.root / "manifest", None))
         live = sorted(f"{segment.stamp}:{reading.has_writer(segment)}" for segment in segments)
         return parts.digest("\n".join([self.store_id, *names, *live]).encode())
 
     def snapshot(self, run_ids: Collection[str] | None = None) -> Snapshot:
         """Return what the store holds now, of all entities or of these; see `Store`."""
-        wanted = None if run_ids is None else frozenset(run_ids)
-        problems: list[Problem] = []
-        segments = reading.list_segments(self.root / "live", wanted)  # live before log: see docs
-        names = self._parts(wanted)
-        committed = {part.commit for part in names if part.table == "runs"}
-        live = reading.read_live(segments, committed, problems)
-        points = [p for p in names if p.table == "points" and p.commit in committed]
-        with ThreadPoolExecutor() as pool:
-            patches = reading.read_patches(self.root / "log", names, pool, problems)
-            point_files = reading.check_points(self.root / "log", points, pool, problems)
-        return Snapshot(
-            store_id=self.store_id,
-            root=str(self.root),
-            patches=reading.with_live(patches, live),
-            point_files=point_files,
-            live_points=reading.live_points(live),
-            stamps=_stamps(names, segments, live),
-            alive=frozenset(segment.run_id for segment in live if segment.alive),
-            problems=tuple(sorted(problems, key=lambda problem: problem.path)),
-        )
+        return snapshots.take(self.root, self.store_id, run_ids)
 
     def artifact_dir(self, run_id: str) -> Path:
         """Return the folder of a run's artifacts; it need not exist."""
@@ -166,6 +145,7 @@ class LocalStore:
 
     def _next_seq(self, run_id: str) -> int:
         taken = [part.seq for part in self._parts({run_id})]
+        taken += packs.packed_numbers(self.root, self.store_id, run_id)
         taken += [segment.seq for segment in reading.list_segments(self.root / "live", {run_id})]
         return max(taken, default=-1) + 1
 
@@ -179,21 +159,3 @@ def _make(folder: Path) -> None:
     except OSError as error:
         if not folder.is_dir() and error.errno not in reading.READ_ONLY:
             raise
-
-
-def _stamps(
-    names: Iterable[parts.PartName],
-    segments: Iterable[reading.SegmentName],
-    live: Iterable[reading.LiveRun],
-) -> dict[str, str]:
-    of_run: defaultdict[str, list[str]] = defaultdict(list)
-    for part in names:
-        of_run[part.run_id].append(part.file)
-    for segment in segments:
-        of_run[segment.run_id].append(segment.stamp)
-    for run in live:
-        if run.alive:
-            of_run[run.run_id].append("alive")
-    return {
-        run_id: parts.digest("\n".join(sorted(items)).encode()) for run_id, items in of_run.items()
-    }

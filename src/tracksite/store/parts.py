@@ -12,10 +12,10 @@ import hashlib
 import os
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tracksite.errors import DamageError
-from tracksite.schema import FORMAT, FORMAT_KEY
+from tracksite.schema import FORMAT, FORMAT_KEY, points_schema
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +27,16 @@ PART_NAME = re.compile(
     r"(?P<run_id>[0-9a-f]{32})\.(?P<writer>[0-9a-f]{12})\.(?P<seq>[0-9]{1,18})"
     r"-(?P<hash>[0-9a-f]{40})\.(?P<table>runs|points)\.parquet"
 )
+
+
+_OPTIONS: dict[str, Any] = {
+    "compression": "zstd",
+    "compression_level": 1,
+    "write_page_checksum": True,
+    "store_schema": False,
+}
+RUNS_OPTIONS = {**_OPTIONS, "use_dictionary": False, "write_statistics": False}
+POINTS_OPTIONS = {**_OPTIONS, "use_dictionary": ["run_id", "key"]}
 
 
 @dataclass(frozen=True, order=True)
@@ -70,17 +80,8 @@ def encode(table: pa.Table) -> bytes:
     import pyarrow.parquet as pq
 
     sink = pa.BufferOutputStream()
-    sorted_points = "key" in table.schema.names
-    with pq.ParquetWriter(
-        sink,
-        table.schema,
-        compression="zstd",
-        compression_level=1,
-        use_dictionary=["run_id", "key"] if sorted_points else False,
-        write_statistics=sorted_points,
-        write_page_checksum=True,
-        store_schema=False,
-    ) as writer:
+    options = POINTS_OPTIONS if table.schema.names == points_schema().names else RUNS_OPTIONS
+    with pq.ParquetWriter(sink, table.schema, **options) as writer:
         writer.write_table(table, row_group_size=65_536)
         writer.add_key_value_metadata({FORMAT_KEY: str(FORMAT).encode()})
     return bytes(sink.getvalue())

@@ -27,10 +27,15 @@ def is_alive(header: dict[str, Any], heartbeat: float, now: float | None = None)
         now: seconds since 1970; the clock when None. Looked at only where the pid means nothing
             here (another host, another container): then a heartbeat of the last minute counts.
     """
-    if header.get("pid_space") == _pid_space() and header.get("host") == _host():
+    if is_local(header):
         pid = header.get("pid")
         return isinstance(pid, int) and _exists(pid) and _started(pid) == header.get("pid_started")
     return (time.time() if now is None else now) - heartbeat < HEARTBEAT_LIMIT_S
+
+
+def is_local(header: dict[str, Any]) -> bool:
+    """Tell whether the pid in a live log's header means something here."""
+    return header.get("pid_space") == _pid_space() and header.get("host") == _host()
 
 
 @cache

@@ -1,30 +1,26 @@
-"""Reading a store's folders: list, check, decode; a bad file costs its run alone and is named."""
+"""Listing a store's folders, and reading the live logs in them."""
 
 from __future__ import annotations
 
 import errno
-import io
 import os
-from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tracksite.errors import DamageError
-from tracksite.schema import Problem, points_schema, runs_schema
+from tracksite.schema import Problem, points_schema
 from tracksite.store import parts, patches, points
 from tracksite.store.livelog import SEGMENT_NAME, LiveSegment, read_segment
 from tracksite.store.process import is_alive
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
-    from concurrent.futures import Executor
+    from collections.abc import Collection, Iterable
     from pathlib import Path
 
     import polars as pl
 
 READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 _HEADER_BYTES = 1 << 13  # more than any header of a live log
-LIMIT_BYTES = 1 << 28  # of one `runs` part: a patch is kilobytes, never this
 
 
 @dataclass(frozen=True)
@@ -63,6 +59,15 @@ def names_in(folder: Path, run_ids: Collection[str] | None) -> list[str]:
                 if (run_ids is None or entry.name[:32] in run_ids)
                 and entry.is_file(follow_symlinks=False)
             ]
+    except FileNotFoundError:
+        return []
+
+
+def folders_in(folder: Path) -> list[str]:
+    """Return the folders in a folder, links to folders left out."""
+    try:
+        with os.scandir(folder) as entries:
+            return [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
     except FileNotFoundError:
         return []
 
@@ -138,91 +143,6 @@ def read_live(
         alive = is_alive(content.header, segment.heartbeat)
         live.append(LiveRun(segment.run_id, alive, content))
     return live
-
-
-def read_patches(
-    folder: Path, names: Sequence[parts.PartName], pool: Executor, problems: list[Problem]
-) -> pl.DataFrame:
-    """Return the rows of every sound `runs` part, and name the damaged ones."""
-    wanted = [part for part in names if part.table == "runs"]
-    sound: list[tuple[parts.PartName, bytes]] = []
-    for part, outcome in zip(
-        wanted, pool.map(lambda part: _checked(folder, part), wanted), strict=True
-    ):
-        if isinstance(outcome, bytes):
-            sound.append((part, outcome))
-        elif outcome is not None:
-            problems.append(outcome)
-    return _decode(sound, problems)
-
-
-def _checked(folder: Path, part: parts.PartName) -> bytes | Problem | None:
-    import polars as pl
-
-    try:
-        content = parts.read_checked(folder, part)
-        if len(content) > LIMIT_BYTES:
-            message = f"{part.file} is larger than any patch can be: remove it"
-            raise DamageError(message)  # noqa: TRY301 - one exit for every damage
-        parts.check_format(part.file, pl.read_parquet_metadata(io.BytesIO(content)))
-    except FileNotFoundError:
-        return None
-    except DamageError as error:
-        return Problem(f"log/{part.file}", part.run_id, str(error))
-    except Exception as error:  # noqa: BLE001 - a decoder may raise anything on hostile bytes
-        return Problem(f"log/{part.file}", part.run_id, f"{part.file} is not Parquet: {error}")
-    return content
-
-
-def _decode(sound: list[tuple[parts.PartName, bytes]], problems: list[Problem]) -> pl.DataFrame:
-    """Decode many parts at once; where that fails, one by one to find the culprit."""
-    import polars as pl
-
-    empty = empty_patches()
-    if not sound:
-        return empty
-    try:
-        frame = pl.read_parquet([content for _, content in sound], parallel="columns")
-        return frame.select(empty.columns).match_to_schema(empty.schema)
-    except Exception as error:  # noqa: BLE001 - a decoder may raise anything on hostile bytes
-        if len(sound) == 1:
-            part = sound[0][0]
-            problems.append(Problem(f"log/{part.file}", part.run_id, f"{part.file}: {error}"))
-            return empty
-        middle = len(sound) // 2
-        return pl.concat([_decode(half, problems) for half in (sound[:middle], sound[middle:])])
-
-
-def check_points(
-    folder: Path, names: Sequence[parts.PartName], pool: Executor, problems: list[Problem]
-) -> dict[str, tuple[str, ...]]:
-    """Return run_id -> paths of its sound `points` parts, and name the damaged ones."""
-    files: defaultdict[str, list[str]] = defaultdict(list)
-    for part, outcome in zip(
-        names, pool.map(lambda part: _sound(folder, part), names), strict=True
-    ):
-        if outcome is None:
-            files[part.run_id].append(str(folder / part.file))
-        elif isinstance(outcome, Problem):
-            problems.append(outcome)
-    return {run_id: tuple(paths) for run_id, paths in files.items()}
-
-
-def _sound(folder: Path, part: parts.PartName) -> Problem | FileNotFoundError | None:
-    try:
-        parts.read_checked(folder, part)
-    except FileNotFoundError as error:
-        return error
-    except DamageError as error:
-        return Problem(f"log/{part.file}", part.run_id, str(error))
-    return None
-
-
-def empty_patches() -> pl.DataFrame:
-    """Return no patches, with every column of `runs_schema()`."""
-    import polars as pl
-
-    return pl.DataFrame(pl.from_arrow(runs_schema().empty_table()))
 
 
 def with_live(frame: pl.DataFrame, live: Iterable[LiveRun]) -> pl.DataFrame:

@@ -5,23 +5,21 @@ from __future__ import annotations
 import os
 import threading
 import time
-import warnings
-import weakref
 from typing import TYPE_CHECKING, Any
 
 from tracksite.errors import StoreError
 from tracksite.schema import FORMAT
-from tracksite.store import parts, points
 from tracksite.store.ids import new_writer
-from tracksite.store.livelog import Segment, patch_frame, point_frame, read_segment, series_frames
-from tracksite.store.patches import normalise, to_table
+from tracksite.store.livelog import Segment, patch_frame, point_frame, series_frames
+from tracksite.store.patches import normalise
 from tracksite.store.process import identity
+from tracksite.store.saving import save_segment
+from tracksite.store.syncing import Syncer, warn_once
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-SYNC_S = 1.0
 ROTATE_BYTES = 1 << 26  # a live log of 2 million points becomes a part
 
 
@@ -63,7 +61,10 @@ class RunWriter:
             number = self._keys.get(key)
             if number is None:
                 number = self._name(key)
-            self._append(point_frame(number, step, time_us, value))
+            try:
+                self._segment.append_point(number, step, time_us, value)  # type: ignore[union-attr]
+            except (OSError, AttributeError):  # no room, or no log yet after a fork or the end
+                self._append(point_frame(number, step, time_us, value))
 
     def series(
         self, key: str, values: Sequence[float], steps: Sequence[int], times_us: Sequence[int]
@@ -103,22 +104,28 @@ class RunWriter:
             if self._segment is not None:
                 self._sealed.append(self._segment)
                 self._segment = None
+        try:
+            self._save()
+        except StoreError:
+            _syncer.keep(self)
+            raise
         _syncer.forget(self)
-        self._save()
 
     def sync(self) -> None:
         """Bring the live log to disk, retry what the disk refused, save what has grown large."""
         with self._lock:
             segment = self._segment
-            if self._closed or segment is None:
-                return
-            segment.settle()
-            if segment.used > ROTATE_BYTES and not segment.in_memory:
-                self._rotate()
-        with self._saving:
-            segment.sync()
+            if segment is not None:
+                segment.settle()
+                if segment.used > ROTATE_BYTES and not segment.in_memory:
+                    self._rotate()
+        if segment is not None:
+            with self._saving:
+                segment.sync()
         if self._sealed:
             self._save()
+        if self._closed:
+            _syncer.forget(self)
 
     def after_fork(self) -> None:
         """Become a writer of the child's own: the parent keeps its log, we never touch it."""
@@ -143,7 +150,7 @@ class RunWriter:
         }
         segment.append(patch_frame(header))
         if segment.in_memory:
-            _warn(f"{segment.path.parent} cannot be written ({segment.trouble}): kept in memory")
+            self._warn(f"cannot be written ({segment.trouble}): what is logged waits in memory")
         return segment
 
     def _number(self, key: str) -> int:
@@ -162,9 +169,9 @@ class RunWriter:
         except OSError as error:
             if segment.in_memory:
                 self._lost += count
-                _warn(f"run {self.run_id} has lost points: its disk refuses and {error}")
+                warn_once(f"run {self.run_id} is losing points: its disk refuses and {error}")
             else:
-                _warn(f"{segment.path} cannot grow ({error}): logging goes on in memory")
+                self._warn(f"has no room ({error}): what is logged waits in memory")
                 self._carry_over(frame)
 
     def _reopen(self) -> Segment:
@@ -173,7 +180,12 @@ class RunWriter:
             message = f"run {self.run_id} has ended: start_run(run_id=...) resumes it"
             raise StoreError(message)
         self._segment = self._open()
+        _syncer.watch(self)
         return self._segment
+
+    def _warn(self, trouble: str) -> None:
+        """Warn once for each store that its disk refuses."""
+        warn_once(f"{self.root} {trouble} until it can be saved", about=str(self.root))
 
     def _carry_over(self, frame: bytes) -> None:
         """Go on in a segment of its own, which still knows the keys by their numbers."""
@@ -208,73 +220,6 @@ class RunWriter:
             raise StoreError(message)
 
 
-def save_segment(root: Path, content: bytes) -> None:
-    """Write a segment's parts: its points, then the patch that commits them.
-
-    The parts are a function of the content alone, so saving one segment twice writes the same
-    files twice.
-
-    Raises:
-        OSError: the disk refused.
-    """
-    segment = read_segment(content)
-    header, patch = segment.header, segment.patch
-    if not patch and not len(segment.points):
-        return
-    commit = (header["run_id"], header["writer"], header["seq"])
-    if len(segment.points):
-        ordered = points.to_sorted(segment.points)
-        parts.write_part(root / "log", commit, "points", points.to_table(commit[0], ordered))
-        patch = {**patch, "metrics": points.summarise(ordered)}
-    row = to_table(
-        {"kind": header["kind"], **patch},
-        run_id=commit[0],
-        writer=commit[1],
-        seq=commit[2],
-        timestamp=header["opened_at"],
-    )
-    parts.write_part(root / "log", commit, "runs", row)
-
-
-class _Syncer:
-    """One daemon thread that syncs every open writer each second."""
-
-    def __init__(self) -> None:
-        self._writers: weakref.WeakSet[RunWriter] = weakref.WeakSet()
-        self._thread: threading.Thread | None = None
-
-    def watch(self, writer: RunWriter) -> None:
-        self._writers.add(writer)
-        if self._thread is None or not self._thread.is_alive():
-            self._thread = threading.Thread(target=self._run, name="tracksite-sync", daemon=True)
-            self._thread.start()
-
-    def forget(self, writer: RunWriter) -> None:
-        self._writers.discard(writer)
-
-    def after_fork(self) -> None:
-        self._thread = None
-        for writer in list(self._writers):
-            writer.after_fork()
-            self.watch(writer)
-
-    def _run(self) -> None:
-        while True:
-            time.sleep(SYNC_S)
-            for writer in list(self._writers):
-                try:
-                    writer.sync()
-                except (OSError, StoreError) as error:
-                    _warn(str(error))
-
-
-_syncer = _Syncer()
-_warned: set[str] = set()
+_syncer = Syncer()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_syncer.after_fork)
-
-
-def _warn(message: str) -> None:
-    if message not in _warned:
-        _warned.add(message)
-        warnings.warn(f"tracksite: {message}", RuntimeWarning, stacklevel=2)

@@ -1,0 +1,207 @@
+"""pack, verify, merge, gc: the upkeep of a store."""
+
+from __future__ import annotations
+
+import getpass
+import re
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tracksite.cli.options import json_option, snapshot_of, store_argument
+from tracksite.cli.output import print_json, print_table, progress, say
+from tracksite.errors import ArgumentError, StoreError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_UNITS = {"h": 3600, "d": 86_400, "w": 604_800, "y": 31_557_600}
+_COLUMNS = ("run", "name", "experiment", "status", "last written", "deleted")
+
+
+class Age(click.ParamType[timedelta]):
+    """A length of time such as 12h, 90d, 6w or 1y."""
+
+    name = "age"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> timedelta:
+        """Return the length of time that a text says."""
+        found = re.fullmatch(r"(\d{1,6})([hdwy])", str(value))
+        if found is None:
+            self.fail(f"{value!r} is no age: write for example 12h, 90d, 6w or 1y.", param, ctx)
+        return timedelta(seconds=int(found[1]) * _UNITS[found[2]])
+
+
+@click.command()
+@store_argument
+@click.option(
+    "--grace",
+    type=Age(),
+    default="1h",
+    show_default=True,
+    help="How long files stay after what replaces them came into force.",
+)
+def pack(*, store: str, grace: timedelta) -> None:
+    """Merge the small files of ended runs into few.
+
+    What readers see does not change, but a large store is read many times faster. Safe at any
+    time, beside training, builds and other packers. Also saves what dead processes had logged.
+
+    \b
+    Examples:
+      tracksite pack
+      tracksite pack runs --grace 0h     when nothing else uses the store
+    """  # noqa: D301 - \b keeps click from wrapping a block
+    from tracksite.store import packing, recovery
+    from tracksite.store.local import open_store
+
+    target = open_store(store)
+    now = datetime.now(UTC).timestamp()
+    recovered = recovery.recover(target.root, now=now)
+    done = packing.pack(target.root, target.store_id, grace_s=grace.total_seconds())
+    if recovered:
+        say(f"Saved what {len(recovered)} interrupted runs had logged.")
+    say(f"Packed {done.packed} files, removed {done.removed}; the packs are {done.files} files.")
+
+
+@click.command()
+@store_argument
+@click.option("--expect", metavar="DIGEST", help="Fail unless the store's digest is this one.")
+@json_option
+def verify(*, store: str, expect: str | None, as_json: bool) -> None:
+    """Check every file of a store against its hash.
+
+    Prints one digest of what the store holds: the root of a Merkle tree over all runs. Keep it
+    elsewhere, and --expect tells later whether anything was changed, added or removed.
+
+    \b
+    Examples:
+      tracksite verify
+      tracksite verify runs --expect 0c1f…
+    """  # noqa: D301 - \b keeps click from wrapping a block
+    from tracksite.store import verifying
+    from tracksite.store.local import open_store
+
+    found = verifying.verify(open_store(store))
+    if as_json:
+        problems = [
+            {"path": p.path, "run_id": p.run_id, "message": p.message} for p in found.problems
+        ]
+        print_json({"digest": found.digest, "files": found.files, "problems": problems})
+    else:
+        click.echo(found.digest)
+    for problem in found.problems:
+        say(f"{problem.path}: {problem.message}")
+    if found.problems:
+        raise StoreError(f"{len(found.problems)} of {found.files} files are damaged or missing.")
+    if expect is not None and expect != found.digest:
+        raise StoreError(f"the digest is {found.digest}, not {expect}: the store was changed.")
+    say(f"{found.files} files are sound.")
+
+
+@click.command()
+@click.argument("sources", nargs=-1, required=True, type=click.Path(file_okay=False))
+@click.argument("target", type=click.Path(file_okay=False))
+def merge(*, sources: tuple[str, ...], target: str) -> None:
+    """Copy what the SOURCES hold into the store TARGET.
+
+    TARGET is made if there is none. The result is the union: in any order, and again, it is the
+    same. Plain copying of the files does as well; this checks that nothing under one name differs.
+
+    \b
+    Examples:
+      tracksite merge node1/runs node2/runs all-runs
+    """  # noqa: D301 - \b keeps click from wrapping a block
+    from tracksite.store import merging
+    from tracksite.store.local import open_store
+
+    opened = [open_store(source) for source in sources]
+    into = open_store(target, create=True)
+    for source in opened:
+        with progress(f"Merging {source.root.name}"):
+            done = merging.merge(source, into)
+        say(f"{source.root}: {done.copied} files copied, {done.present} were there.")
+
+
+@click.command()
+@store_argument
+@click.option("--older-than", type=Age(), required=True, help="Last written so long ago.")
+@click.option("--keep-best", type=click.IntRange(0), default=0, help="So many per experiment.")
+@click.option("--keep-tagged", multiple=True, metavar="KEY[=VALUE]", help="Runs with this tag.")
+@click.option("--experiment", help="Look at the runs of this experiment alone.")
+@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@json_option
+def gc(
+    *,
+    store: str,
+    older_than: timedelta,
+    keep_best: int,
+    keep_tagged: tuple[str, ...],
+    experiment: str | None,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Remove old runs for good, with their artifacts.
+
+    Runs in progress, runs that a registered model came from and the parents of runs that stay are
+    never removed. Each removal is noted in the store's audit folder.
+
+    \b
+    Examples:
+      tracksite gc --older-than 90d --keep-best 10 --keep-tagged keep --dry-run
+      tracksite gc runs --older-than 1y --experiment sandbox --yes
+    """  # noqa: D301 - \b keeps click from wrapping a block
+    from tracksite.store import purging
+    from tracksite.store.local import open_store
+
+    now = datetime.now(UTC)
+    target = open_store(store)
+    found = _expired(store, now - older_than, keep_best, keep_tagged, experiment)
+    ids = found["run_id"].to_list()
+    planned = purging.plan(target, ids)
+    if as_json:
+        print_json({"runs": found.to_dicts(), "bytes": planned.bytes, "dry_run": dry_run})
+    else:
+        print_table(_COLUMNS, list(found.iter_rows()))
+    size = f"{planned.bytes / 1e6:,.1f} MB"
+    if dry_run or not ids:
+        say(f"{len(ids)} runs would go, with {size} of parts and artifacts.")
+        return
+    if not yes and not _confirmed(f"Remove {len(ids)} runs and {size} for good?"):
+        raise ArgumentError("nothing was removed: pass --yes to remove without being asked.")
+    rule = " ".join(["gc", *sys.argv[2:]])
+    done = purging.purge(target, ids, at=now, by=getpass.getuser(), why=rule)
+    say(f"Removed {len(done.run_ids)} runs, {done.bytes / 1e6:,.1f} MB.")
+
+
+def _confirmed(question: str) -> bool:
+    return sys.stdin.isatty() and click.confirm(question, err=True)
+
+
+def _expired(
+    store: str,
+    before: datetime,
+    keep_best: int,
+    keep_tagged: tuple[str, ...],
+    experiment: str | None,
+) -> pl.DataFrame:
+    from tracksite.analysis import retention
+    from tracksite.config import load
+    from tracksite.query.runs import fold
+
+    settings = load(Path(store).parent)
+    return retention.expired(
+        fold(snapshot_of(store)),
+        before,
+        keep_best=keep_best,
+        keep_tagged=keep_tagged,
+        experiment=experiment,
+        settings_of=settings.experiments.get,
+    )

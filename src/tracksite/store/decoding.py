@@ -1,0 +1,175 @@
+"""Decoding parts: check, decode; a bad file costs its run alone and is named."""
+
+from __future__ import annotations
+
+import io
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tracksite.errors import DamageError
+from tracksite.schema import Problem, points_schema, runs_schema
+from tracksite.store import packs, parts, verdicts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Sequence
+    from concurrent.futures import Executor
+
+    import polars as pl
+    import pyarrow as pa
+
+LIMIT_BYTES = 1 << 28  # of one `runs` part: a patch is kilobytes, never this
+
+
+def read_patches(
+    folder: Path, names: Sequence[parts.PartName], pool: Executor, problems: list[Problem]
+) -> pl.DataFrame:
+    """Return the rows of every sound `runs` part, and name the damaged ones."""
+    wanted = [part for part in names if part.table == "runs"]
+    sound: list[tuple[parts.PartName, bytes]] = []
+    for part, outcome in zip(
+        wanted, pool.map(lambda part: _checked(folder, part), wanted), strict=True
+    ):
+        if isinstance(outcome, bytes):
+            sound.append((part, outcome))
+        else:
+            problems.append(outcome)
+    return _decode(sound, empty_patches(), problems.append)
+
+
+def _checked(folder: Path, part: parts.PartName) -> bytes | Problem:
+    import polars as pl
+
+    try:
+        content = parts.read_checked(folder, part)
+        if len(content) > LIMIT_BYTES:
+            message = f"{part.file} is larger than any patch can be: remove it"
+            raise DamageError(message)  # noqa: TRY301 - one exit for every damage
+        parts.check_format(part.file, pl.read_parquet_metadata(io.BytesIO(content)))
+    except FileNotFoundError:
+        raise
+    except DamageError as error:
+        return Problem(f"log/{part.file}", part.run_id, str(error))
+    except Exception as error:  # noqa: BLE001 - a decoder may raise anything on hostile bytes
+        return Problem(f"log/{part.file}", part.run_id, f"{part.file} is not Parquet: {error}")
+    return content
+
+
+def _decode(
+    sound: list[tuple[parts.PartName, bytes]],
+    empty: pl.DataFrame,
+    on_damage: Callable[[Problem], object],
+) -> pl.DataFrame:
+    """Decode many parts at once; where that fails, in halves, to find the culprit."""
+    import polars as pl
+
+    if not sound:
+        return empty
+    try:
+        frame = pl.read_parquet([content for _, content in sound], parallel="columns")
+        return frame.select(empty.columns).match_to_schema(empty.schema)
+    except (Exception, pl.exceptions.PanicException) as error:  # noqa: BLE001 - hostile bytes
+        if len(sound) == 1:
+            part = sound[0][0]
+            on_damage(Problem(f"log/{part.file}", part.run_id, f"{part.file}: {error}"))
+            return empty
+        middle = len(sound) // 2
+        halves = (sound[:middle], sound[middle:])
+        return pl.concat([_decode(half, empty, on_damage) for half in halves])
+
+
+def check_points(
+    folder: Path,
+    names: Sequence[parts.PartName],
+    pool: Executor,
+    problems: list[Problem],
+) -> dict[str, tuple[str, ...]]:
+    """Return run_id → paths of its sound `points` parts, and name the damaged ones.
+
+    Raises:
+        FileNotFoundError: one of them is gone.
+    """
+    cache = verdicts.cache_file(folder)
+    known = verdicts.load(cache) if names else {}
+    found = verdicts.of(folder / part.file for part in names)
+    unknown = [part for part in names if known.get(part.file) != found.get(part.file)]
+    damaged = dict(zip(unknown, pool.map(lambda part: _damage(folder, part), unknown), strict=True))
+    files: defaultdict[str, list[str]] = defaultdict(list)
+    for part in names:
+        problem = damaged.get(part)
+        if problem is None:
+            files[part.run_id].append(str(folder / part.file))
+        else:
+            problems.append(problem)
+            del found[part.file]
+    if unknown:
+        verdicts.save(cache, {**known, **found})
+    return {run_id: tuple(paths) for run_id, paths in files.items()}
+
+
+def _damage(folder: Path, part: parts.PartName) -> Problem | None:
+    try:
+        parts.read_checked(folder, part)
+    except DamageError as error:
+        return Problem(f"log/{part.file}", part.run_id, str(error))
+    return None
+
+
+def read_points(
+    files: Iterable[str],
+    run_ids: Collection[str],
+    keys: Collection[str] | None = None,
+    *,
+    on_damage: Callable[[Problem], object] = bool,
+) -> pl.DataFrame:
+    """Return points, every byte checked as it is read; columns as `points_schema()`.
+
+    Args:
+        files: of `Snapshot.point_files`.
+        run_ids: whose points.
+        keys: of which metrics; None for all.
+        on_damage: told of each file whose points are left out because it is damaged or gone.
+    """
+    import polars as pl
+
+    empty = _empty(points_schema())
+    loose: list[tuple[parts.PartName, bytes]] = []
+    frames = []
+    for path in map(Path, dict.fromkeys(files)):
+        part = parts.parse_name(path.name)
+        try:
+            if part is None:
+                root = path.parent.parent
+                frames.append(packs.read_packed_points(root, path.name, run_ids, keys))
+            else:
+                loose.append((part, parts.read_checked(path.parent, part)))
+        except (DamageError, FileNotFoundError) as error:
+            owner = part.run_id if part else None
+            on_damage(Problem(f"{path.parent.name}/{path.name}", owner, str(error)))
+    wanted = pl.col("run_id").is_in(sorted(run_ids))
+    if keys is not None:
+        wanted &= pl.col("key").is_in(sorted(keys))
+    return pl.concat([*frames, _decode(loose, empty, on_damage).filter(wanted)])
+
+
+def empty_packed() -> pl.DataFrame:
+    """Return no packed patches, with every column of `packs.packed_schema()`."""
+    return _empty(packs.packed_schema())
+
+
+def concatenated(patches: pl.DataFrame, packed: pl.DataFrame) -> pl.DataFrame:
+    """Return loose and packed patches as one frame, columns as `runs_schema()`."""
+    import polars as pl
+
+    return pl.concat([patches, packed.select(patches.columns)]) if packed.height else patches
+
+
+def empty_patches() -> pl.DataFrame:
+    """Return no patches, with every column of `runs_schema()`."""
+    return _empty(runs_schema())
+
+
+def _empty(schema: pa.Schema) -> pl.DataFrame:
+    import polars as pl
+
+    return pl.DataFrame(pl.from_arrow(schema.empty_table()))

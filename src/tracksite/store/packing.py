@@ -1,0 +1,304 @@
+"""Packing: merge loose parts into packs, safe beside writers, readers and other packers.
+
+Order of events, so that a kill at any point loses and doubles nothing: the pack's files are
+written; a manifest that names them is linked into place; a grace period later the parts that they
+stand for are removed. A reader that meets a part both loose and packed counts it once.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from tracksite.errors import DamageError, StoreError
+from tracksite.schema import FORMAT, FORMAT_KEY, points_schema
+from tracksite.store import packs, parts, reading
+from tracksite.store.packs import Manifest, PackFile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    import polars as pl
+    import pyarrow as pa
+
+GRACE_S = 3600.0
+PACK_BYTES = 1 << 26  # of points, as parts
+PACK_RUNS = 10_000
+GROUP_ROWS = 65_536
+SMALL_PACKS = 16  # so many files of patches are merged into one
+_ATTEMPTS = 100
+
+Commit = tuple[str, str, int]
+Rewrite = Callable[["Path", PackFile, frozenset[str]], PackFile | None]
+
+
+@dataclass(frozen=True)
+class Packed:
+    """What packing did: parts packed and removed, files of packs that are now in force."""
+
+    packed: int
+    removed: int
+    files: int
+
+
+def pack(
+    root: Path, store_id: str, *, grace_s: float = GRACE_S, now: float | None = None
+) -> Packed:
+    """Pack every part of the runs that nobody is logging to, and remove what was packed before.
+
+    Args:
+        root: the store's folder.
+        store_id: the store's identity.
+        grace_s: how long a part stays after its pack came into force, seconds.
+        now: seconds since 1970; the clock when None.
+
+    Raises:
+        DamageError: the manifest cannot be read.
+        OSError: the disk refuses; the store is as it was.
+    """
+    count = 0
+    for _ in range(_ATTEMPTS):
+        try:
+            packed = _pack_batch(root, store_id)
+            count += packed or 0
+            if packed is None:
+                manifest = _compacted(root, store_id, packs.newest_manifest(root, store_id))
+                clock = time.time() if now is None else now
+                removed = _remove(root, store_id, manifest, grace_s, clock)
+                return Packed(count, removed, len(manifest.runs) + len(manifest.points))
+        except FileNotFoundError:
+            continue  # another packer was faster
+    raise StoreError(f"the files of {root} keep disappearing: wait until its packing is over.")
+
+
+def _pack_batch(root: Path, store_id: str) -> int | None:
+    """Pack one batch; return its parts: 0 if another packer was faster, None if none is left."""
+    manifest = packs.newest_manifest(root, store_id)
+    batch = next(_batches(_loose(root, manifest)), None)
+    added = _write_batch(root, batch) if batch else None
+    if batch is None or added is None:
+        return None
+    published = packs.publish(root, store_id, _with(manifest, *added))
+    return sum(map(len, batch.values())) if published else 0
+
+
+def _loose(root: Path, manifest: Manifest) -> dict[Commit, dict[str, parts.PartName]]:
+    """Return the parts that can be packed, by commit: of runs without a live log, not packed."""
+    live = {segment[:32] for segment in reading.names_in(root / "live", None)}
+    taken = packed_commits(root, manifest)
+    found: defaultdict[Commit, dict[str, parts.PartName]] = defaultdict(dict)
+    for part in reading.list_parts(root / "log", None):
+        if part.run_id not in live and part.commit not in taken:
+            found[part.commit][part.table] = part
+    return {commit: tables for commit, tables in found.items() if "runs" in tables}
+
+
+def packed_commits(root: Path, manifest: Manifest) -> set[Commit]:
+    """Return (run_id, writer, seq) of everything that is in a pack."""
+    columns = ["run_id", "writer", "seq"]
+    return {
+        commit
+        for one in manifest.runs
+        for commit in packs.read_packed(root, one.file, columns).iter_rows()
+    }
+
+
+Batch = dict[Commit, dict[str, parts.PartName]]
+
+
+def _batches(loose: Batch) -> Iterator[Batch]:
+    """Split parts, in order of run, where a pack has grown large."""
+    batch: Batch = {}
+    for commit in sorted(loose):
+        batch[commit] = loose[commit]
+        if len(batch) >= PACK_RUNS:
+            yield batch
+            batch = {}
+    if batch:
+        yield batch
+
+
+def _write_batch(root: Path, batch: Batch) -> tuple[list[PackFile], list[PackFile]] | None:
+    """Write the packs of a batch, damaged parts left out; return files of patches and points."""
+    import polars as pl
+
+    rows: list[pl.DataFrame] = []
+    kept: list[tuple[Commit, parts.PartName | None]] = []
+    for commit, tables in batch.items():
+        points = tables.get("points")
+        try:
+            content = parts.read_checked(root / "log", tables["runs"])
+            if points is not None:
+                parts.read_checked(root / "log", points)
+            row = pl.read_parquet(content)
+        except (DamageError, pl.exceptions.PolarsError):
+            continue
+        known = {"part": tables["runs"].hash, "points_part": points.hash if points else None}
+        rows.append(row.with_columns(*(pl.lit(v, pl.String).alias(k) for k, v in known.items())))
+        kept.append((commit, points))
+    if not rows:
+        return None
+    return [write_runs(root, pl.concat(rows))], list(_write_points(root, kept))
+
+
+def write_runs(root: Path, rows: pl.DataFrame) -> PackFile:
+    """Write patches (columns of `packs.packed_schema()`) as one pack."""
+    ordered = rows.sort("run_id", "seq", "writer")
+    content = parts.encode(ordered.to_arrow().cast(packs.packed_schema()))
+    ids = ordered["run_id"]
+    return PackFile(packs.write_pack(root, "runs", content), ids[0], ids[-1])
+
+
+def _write_points(
+    root: Path, commits: Iterable[tuple[Commit, parts.PartName | None]]
+) -> Iterator[PackFile]:
+    """Write points packs of about PACK_BYTES each, whole runs in each."""
+    pack: _PointsPack | None = None
+    for run_id, group in groupby(sorted(commits), key=lambda item: item[0][0]):
+        points = [part for _, part in sorted(group, key=lambda item: item[0][::-1]) if part]
+        if not points:
+            continue
+        pack = pack or _PointsPack(run_id)
+        pack.add(run_id, [parts.read_checked(root / "log", part) for part in points])
+        if pack.size > PACK_BYTES:
+            yield pack.write(root)
+            pack = None
+    if pack is not None:
+        yield pack.write(root)
+
+
+class _PointsPack:
+    """A points pack being put together in memory, run after run."""
+
+    def __init__(self, first: str) -> None:
+        import pyarrow.parquet as pq
+
+        self.first = self.last = first
+        self._sink = io.BytesIO()
+        self._writer = pq.ParquetWriter(self._sink, points_schema(), **parts.POINTS_OPTIONS)
+        self._pending: list[pa.Table] = []
+        self._rows = 0
+
+    @property
+    def size(self) -> int:
+        """Return the bytes so far."""
+        return self._sink.tell()
+
+    def add(self, run_id: str, contents: list[bytes]) -> None:
+        """Add the parts of one run, in order of writing."""
+        import polars as pl
+
+        points = pl.concat([pl.read_parquet(content) for content in contents])
+        if len(contents) > 1:
+            points = points.sort("key", "step", maintain_order=True)
+        self.add_table(run_id, points.to_arrow().cast(points_schema()))
+
+    def add_table(self, last: str, points: pa.Table) -> None:
+        """Add points of runs up to `last`."""
+        self._pending.append(points)
+        self._rows += points.num_rows
+        self.last = last
+        if self._rows >= GROUP_ROWS:
+            self._write_group()
+
+    def write(self, root: Path) -> PackFile:
+        """Write the pack and return what it is called."""
+        self._write_group()
+        self._writer.add_key_value_metadata({FORMAT_KEY: str(FORMAT).encode()})
+        self._writer.close()
+        file = packs.write_pack(root, "points", self._sink.getvalue())
+        return PackFile(file, self.first, self.last)
+
+    def _write_group(self) -> None:
+        import pyarrow as pa
+
+        if self._pending:
+            self._writer.write_table(pa.concat_tables(self._pending), row_group_size=GROUP_ROWS)
+            self._pending, self._rows = [], 0
+
+
+def points_without(root: Path, old: PackFile, run_ids: frozenset[str]) -> PackFile | None:
+    """Write a points pack again without some runs; return the old one where it held none."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    new: _PointsPack | None = None
+    found = False
+    with packs.open_pack(root, old.file) as content:
+        pack = pq.ParquetFile(content)
+        for number in range(pack.num_row_groups):
+            table = pack.read_row_group(number)
+            unwanted = pc.is_in(table["run_id"], pa.array(sorted(run_ids), pa.string()))
+            kept = table.filter(pc.invert(unwanted))
+            found |= kept.num_rows < table.num_rows
+            if kept.num_rows:
+                new = new or _PointsPack(kept["run_id"][0].as_py())
+                new.add_table(kept["run_id"][-1].as_py(), kept)
+    if not found:
+        return old
+    return new.write(root) if new else None
+
+
+def _with(manifest: Manifest, runs: list[PackFile], points: list[PackFile]) -> Manifest:
+    return replace(
+        manifest,
+        version=manifest.version + 1,
+        runs=tuple(sorted((*manifest.runs, *runs))),
+        points=tuple(sorted((*manifest.points, *points))),
+    )
+
+
+def _compacted(root: Path, store_id: str, manifest: Manifest) -> Manifest:
+    """Merge the files of patches into one where they have become many; return what is in force."""
+    import polars as pl
+
+    if len(manifest.runs) <= SMALL_PACKS:
+        return manifest
+    rows = pl.concat([packs.read_packed(root, one.file) for one in manifest.runs])
+    rows = rows.unique(["run_id", "writer", "seq"], keep="first", maintain_order=True)
+    merged = replace(
+        manifest,
+        version=manifest.version + 1,
+        runs=(write_runs(root, rows),),
+        replaced=manifest.replaced | {one.file for one in manifest.runs},
+    )
+    packs.publish(root, store_id, merged)
+    return packs.newest_manifest(root, store_id)
+
+
+def _remove(root: Path, store_id: str, manifest: Manifest, grace_s: float, now: float) -> int:
+    """Remove what the manifest makes superfluous, once it has been in force for long enough."""
+    in_force = root / "manifest" / packs.manifest_name(store_id, manifest.version)
+    if not manifest.version or _age(in_force, now) < grace_s:
+        return 0
+    taken = packed_commits(root, manifest)
+    old = [
+        root / "log" / part.file
+        for part in reading.list_parts(root / "log", None)
+        if part.commit in taken
+    ]
+    current = {one.file for one in (*manifest.runs, *manifest.points)}
+    old += [
+        path
+        for path in (root / "packs").iterdir()
+        if path.name.removesuffix(packs.BLOCKS) not in current and _age(path, now) >= GRACE_S
+    ]
+    newest = {packs.manifest_name(*one) for one in packs.newest_names(root).items()}
+    old += [path for path in (root / "manifest").iterdir() if path.name not in newest]
+    for path in old:
+        path.unlink(missing_ok=True)
+    return len(old)
+
+
+def _age(path: Path, now: float) -> float:
+    try:
+        return now - path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0

@@ -1,0 +1,159 @@
+"""Taking a snapshot: live logs, loose parts and packs become the frames of one moment."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from tracksite.errors import DamageError, StoreError
+from tracksite.schema import Problem, Snapshot
+from tracksite.store import decoding, packs, parts, reading
+from tracksite.store.packs import Manifest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Sequence
+    from pathlib import Path
+
+    import polars as pl
+
+_ATTEMPTS = 20
+_COMMIT = ["run_id", "writer", "seq"]
+
+
+def take(root: Path, store_id: str, run_ids: Collection[str] | None) -> Snapshot:
+    """Return what a store holds now, of all entities or of these.
+
+    Live logs are listed before parts, and parts before the manifest, because that is the way
+    their content goes: what is gone from one place is in the next. A file that disappears
+    between its listing and its reading was packed meanwhile, so everything is listed again.
+
+    Raises:
+        StoreError: files kept disappearing.
+    """
+    wanted = None if run_ids is None else frozenset(run_ids)
+    for _ in range(_ATTEMPTS):
+        try:
+            return _take(root, store_id, wanted)
+        except FileNotFoundError:
+            continue
+    raise StoreError(f"the files of {root} keep disappearing: wait until its packing is over.")
+
+
+def _take(root: Path, store_id: str, wanted: frozenset[str] | None) -> Snapshot:
+    problems: list[Problem] = []
+    segments = reading.list_segments(root / "live", wanted)
+    loose = reading.list_parts(root / "log", wanted)
+    manifest = _manifest(root, store_id, problems)
+    packed = _packed_rows(root, manifest, wanted, problems)
+    names = _not_packed(loose, packed)
+    committed = {part.commit for part in names if part.table == "runs"}
+    live = reading.read_live(segments, committed | _commits(packed, segments), problems)
+    with ThreadPoolExecutor() as pool:
+        patches = decoding.read_patches(root / "log", names, pool, problems)
+        points = [p for p in names if p.table == "points" and p.commit in committed]
+        point_files = decoding.check_points(root / "log", points, pool, problems)
+    for run_id, files in _packed_points(root, manifest, packed).items():
+        point_files[run_id] = (*point_files.get(run_id, ()), *files)
+    return Snapshot(
+        store_id=store_id,
+        root=str(root),
+        patches=reading.with_live(decoding.concatenated(patches, packed), live),
+        point_files=point_files,
+        live_points=reading.live_points(live),
+        stamps=_stamps(names, packed, segments, live),
+        alive=frozenset(run.run_id for run in live if run.alive),
+        problems=tuple(sorted(set(problems), key=lambda problem: problem.path)),
+    )
+
+
+def _manifest(root: Path, store_id: str, problems: list[Problem]) -> Manifest:
+    try:
+        return packs.newest_manifest(root, store_id)
+    except DamageError as error:
+        problems.append(Problem("manifest", None, str(error)))
+        return Manifest()
+
+
+def _packed_rows(
+    root: Path, manifest: Manifest, wanted: frozenset[str] | None, problems: list[Problem]
+) -> pl.DataFrame:
+    """Return the rows of the packs, each commit once."""
+    import polars as pl
+
+    frames = [decoding.empty_packed()]
+    for one in manifest.runs:
+        if wanted is not None and not any(map(one.may_hold, wanted)):
+            continue
+        try:
+            rows = packs.read_packed(root, one.file, on_mended=_namer(one.file, problems))
+        except DamageError as error:
+            problems.append(Problem(f"packs/{one.file}", None, str(error)))
+            continue
+        if wanted is not None:
+            rows = rows.filter(pl.col("run_id").is_in(sorted(wanted)))
+        frames.append(rows)
+    return pl.concat(frames).unique(_COMMIT, keep="first", maintain_order=True)
+
+
+def _namer(file: str, problems: list[Problem]) -> Callable[[int], None]:
+    def name(blocks: int) -> None:
+        message = f"{file} is damaged in {blocks} places and was mended as it was read: pack again"
+        problems.append(Problem(f"packs/{file}", None, message))
+
+    return name
+
+
+def _not_packed(loose: Sequence[parts.PartName], packed: pl.DataFrame) -> list[parts.PartName]:
+    taken = _commits(packed, loose)
+    return [part for part in loose if part.commit not in taken]
+
+
+def _commits(
+    packed: pl.DataFrame, beside: Iterable[parts.PartName | reading.SegmentName]
+) -> set[tuple[str, str, int]]:
+    """Return the commits in packs, of the runs that also have files outside them."""
+    import polars as pl
+
+    ids = sorted({one.run_id for one in beside})
+    return set(packed.filter(pl.col("run_id").is_in(ids)).select(_COMMIT).iter_rows())
+
+
+def _packed_points(
+    root: Path, manifest: Manifest, packed: pl.DataFrame
+) -> dict[str, tuple[str, ...]]:
+    """Return run_id → packs that may hold its points."""
+    import polars as pl
+
+    with_points = packed.filter(pl.col("points_part").is_not_null())["run_id"].unique().sort()
+    files: dict[str, tuple[str, ...]] = {}
+    for one in manifest.points:
+        path = (str(root / "packs" / one.file),)
+        for run_id in with_points.filter(with_points.is_between(one.first, one.last)):
+            files[run_id] = files.get(run_id, ()) + path
+    return files
+
+
+def _stamps(
+    names: Iterable[parts.PartName],
+    packed: pl.DataFrame,
+    segments: Iterable[reading.SegmentName],
+    live: Iterable[reading.LiveRun],
+) -> dict[str, str]:
+    """Return run_id → digest of what it is made of, the same for a part loose and packed."""
+    import polars as pl
+
+    items = [(part.run_id, part.file) for part in names]
+    items += [(segment.run_id, segment.stamp) for segment in segments]
+    items += [(run.run_id, "alive") for run in live if run.alive]
+    begin = pl.concat_str("run_id", "writer", "seq", separator=".") + "-"
+    all_items = pl.concat(
+        [
+            pl.DataFrame(items, {"run_id": pl.String, "item": pl.String}, orient="row"),
+            packed.select("run_id", item=begin + pl.col("part") + ".runs.parquet"),
+            packed.filter(pl.col("points_part").is_not_null()).select(
+                "run_id", item=begin + pl.col("points_part") + ".points.parquet"
+            ),
+        ]
+    )
+    joined = all_items.sort("run_id", "item").group_by("run_id").agg(pl.col("item").str.join("\n"))
+    return {run_id: parts.digest(text.encode()) for run_id, text in joined.iter_rows()}

@@ -1,0 +1,107 @@
+"""One daemon thread that looks after every open writer, and warnings that come once."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+import warnings
+import weakref
+from typing import TYPE_CHECKING, Protocol
+
+from tracksite.errors import TracksiteError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SYNC_S = 1.0
+
+
+class Writer(Protocol):
+    """What a `RunWriter` is to its Syncer."""
+
+    root: Path
+
+    def sync(self) -> None:
+        """Bring what was logged to disk; raises OSError or StoreError."""
+
+    def after_fork(self) -> None:
+        """Leave everything to the parent of this process."""
+
+
+class Syncer:
+    """Syncs every open writer each second, and recovers dead logs of the stores they write to."""
+
+    def __init__(self) -> None:
+        """Start nothing yet: the thread starts with the first writer."""
+        self._writers: weakref.WeakSet[Writer] = weakref.WeakSet()
+        self._unsaved: set[Writer] = set()  # closed, but the disk refused: kept alive here
+        self._roots: dict[Path, bool] = {}  # store → whether its dead logs were looked after
+        self._thread: threading.Thread | None = None
+
+    def watch(self, writer: Writer) -> None:
+        """Look after a writer from now on."""
+        self._writers.add(writer)
+        self._roots.setdefault(writer.root, False)
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = threading.Thread(target=self._run, name="tracksite-sync", daemon=True)
+            self._thread.start()
+
+    def keep(self, writer: Writer) -> None:
+        """Go on trying to save a writer that was closed while the disk refused."""
+        self._unsaved.add(writer)
+        self.watch(writer)
+
+    def forget(self, writer: Writer) -> None:
+        """Let go of a writer that has nothing left to save."""
+        self._writers.discard(writer)
+        self._unsaved.discard(writer)
+
+    def after_fork(self) -> None:
+        """Leave the parent's thread and what it has to save to the parent."""
+        self._thread = None
+        self._unsaved.clear()
+        for writer in list(self._writers):
+            writer.after_fork()
+
+    def _run(self) -> None:
+        while True:
+            time.sleep(SYNC_S)
+            for writer in list(self._writers):
+                with _named():
+                    writer.sync()
+            for root in [root for root, done in list(self._roots.items()) if not done]:
+                self._roots[root] = True
+                with _named():
+                    _recover(root)
+
+
+@contextlib.contextmanager
+def _named() -> Iterator[None]:
+    """Turn what goes wrong into a warning: the thread lives on, and so does the training."""
+    try:
+        yield
+    except (OSError, TracksiteError) as error:
+        with contextlib.suppress(RuntimeWarning):  # where warnings are errors
+            warn_once(str(error))
+
+
+def _recover(root: Path) -> None:
+    from tracksite.store.reading import names_in
+
+    if len(names_in(root / "live", None)) > 1:  # not only the log of who asks
+        from tracksite.store.recovery import recover
+
+        recover(root, now=time.time())
+
+
+_warned: set[str] = set()
+
+
+def warn_once(message: str, about: str | None = None) -> None:
+    """Warn, unless it was warned of the same thing (by default: with the same words) before."""
+    about = about or message
+    if about not in _warned:
+        _warned.add(about)
+        warnings.warn(f"tracksite: {message}", RuntimeWarning, stacklevel=4)

@@ -1,0 +1,58 @@
+"""Verdicts: which files were found sound before, so that a rebuild need not hash them again.
+
+A verdict holds for one name, size and modification time; a part's name carries its hash, so it
+never means another content. Verdicts lie in the user's cache folder and may be removed at any time:
+they spare work and change no result. Whatever is decoded is checked as it is read all the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Verdict = tuple[int, int]  # size in bytes, modification time in nanoseconds
+
+
+def cache_file(folder: Path) -> Path:
+    """Return where the verdicts on the files of a folder are kept: a copy has its own."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    name = hashlib.blake2b(os.fsencode(folder), digest_size=16).hexdigest()
+    return Path(base) / "tracksite" / f"{name}.json"
+
+
+def load(path: Path) -> dict[str, Verdict]:
+    """Return file name → verdict; none where they cannot be read."""
+    try:
+        known = json.loads(path.read_bytes())
+        return {str(name): (int(size), int(time)) for name, (size, time) in known.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
+
+
+def save(path: Path, verdicts: dict[str, Verdict]) -> None:
+    """Keep verdicts, if the cache folder can be written."""
+    temporary = path.with_name(f"{path.name}-{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(json.dumps(verdicts))
+        temporary.replace(path)
+    except OSError:
+        return
+
+
+def of(paths: Iterable[Path]) -> dict[str, Verdict]:
+    """Return what a verdict on each of these files would be now; missing files are left out."""
+    found = {}
+    for path in paths:
+        try:
+            status = path.stat()
+        except OSError:
+            continue
+        found[path.name] = (status.st_size, status.st_mtime_ns)
+    return found

@@ -1,0 +1,144 @@
+"""Verify: recompute every hash of a store, and say in one digest what the store holds."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from tracksite import paths
+from tracksite.errors import DamageError
+from tracksite.schema import Problem
+from tracksite.store import packs, parts, reading
+from tracksite.store.blocks import decode_blocks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    import polars as pl
+
+    from tracksite.store.local import LocalStore
+
+    _Check = tuple[str, str | None, Callable[[], str | None]]  # path, run, what is wrong with it
+
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What verifying found.
+
+    Attributes:
+        digest: the state of the store, see `state_root`.
+        files: how many files were checked.
+        problems: what is damaged or missing, by path.
+    """
+
+    digest: str
+    files: int
+    problems: tuple[Problem, ...]
+
+
+def verify(store: LocalStore, progress: Callable[[str], object] = bool) -> Verification:
+    """Check every part, pack, live log and artifact of a store.
+
+    Args:
+        store: what to check.
+        progress: told the path of each file as it is checked.
+    """
+    snapshot = store.snapshot()
+    problems = {(one.path, one.message): one for one in snapshot.problems}
+    files = 0
+    for path, owner, check in (*_store_files(store), *_artifacts(store, snapshot.patches)):
+        progress(path)
+        files += 1
+        message = check()
+        if message is not None:
+            problems[path, message] = Problem(path, owner, message)
+    ordered = sorted(problems.values(), key=lambda problem: problem.path)
+    return Verification(state_root(snapshot.stamps.items()), files, tuple(ordered))
+
+
+def state_root(stamps: Iterable[tuple[str, str]]) -> str:
+    """Return the root of the Merkle tree over (run id, stamp) in order of run id, 64 hex digits.
+
+    The tree is that of RFC 6962, section 2.1, with SHA-256; a leaf is `<run_id>:<stamp>`, and a
+    stamp is a digest over the names of all parts of the run, which carry their content's hash. It
+    is the same whether parts are loose or packed, and changes with any of them.
+    """
+    leaves = [
+        hashlib.sha256(b"\0" + f"{run_id}:{stamp}".encode()).digest()
+        for run_id, stamp in sorted(stamps)
+    ]
+    return _tree(leaves).hex()
+
+
+def _tree(leaves: list[bytes]) -> bytes:
+    if not leaves:
+        return hashlib.sha256().digest()
+    if len(leaves) == 1:
+        return leaves[0]
+    split = 1 << (len(leaves) - 1).bit_length() - 1
+    return hashlib.sha256(b"\1" + _tree(leaves[:split]) + _tree(leaves[split:])).digest()
+
+
+def _store_files(store: LocalStore) -> Iterator[_Check]:
+    for part in reading.list_parts(store.root / "log", None):
+        yield f"log/{part.file}", part.run_id, partial(_part, store.root, part)
+    manifest = packs.newest_manifest(store.root, store.store_id)
+    for one in (*manifest.runs, *manifest.points):
+        for name in (one.file, one.file + packs.BLOCKS):
+            yield f"packs/{name}", None, partial(_pack, store.root, name)
+
+
+def _part(root: Path, part: parts.PartName) -> str | None:
+    try:
+        parts.read_checked(root / "log", part)
+    except DamageError as error:
+        return str(error)
+    except FileNotFoundError:
+        return f"{part.file} went while it was checked: verify again"
+    return None
+
+
+def _pack(root: Path, name: str) -> str | None:
+    try:
+        content = (root / "packs" / name).read_bytes()
+        if name.endswith(packs.BLOCKS):
+            decode_blocks(name, content)
+        elif parts.digest(content) != name[:40]:
+            return f"{name} is damaged (its bytes do not match its name): restore it from a copy"
+    except (OSError, DamageError) as error:
+        return f"{name} cannot be read ({error}): restore it from a copy"
+    return None
+
+
+def _artifacts(store: LocalStore, patches: pl.DataFrame) -> Iterator[_Check]:
+    import polars as pl
+
+    rows = (
+        patches.sort("run_id", "seq", "writer")
+        .select("run_id", "artifacts")
+        .explode("artifacts")
+        .filter(pl.col("artifacts").is_not_null())
+        .unnest("artifacts")
+        .unique(["run_id", "path"], keep="last", maintain_order=True)
+    )
+    for run_id, path, _, sha256 in rows.iter_rows():
+        place = f"artifacts/{run_id}/{path}"
+        yield place, run_id, partial(_artifact, store.root, place, sha256)
+
+
+def _artifact(root: Path, place: str, sha256: str) -> str | None:
+    try:
+        with paths.inside(root, place).open("rb") as file:
+            digest = hashlib.sha256()
+            while chunk := file.read(_CHUNK):
+                digest.update(chunk)
+    except (OSError, ValueError) as error:
+        return f"{place} cannot be read ({error}): restore it from a copy"
+    if digest.hexdigest() != sha256:
+        return f"{place} is not the file that was logged: restore it from a copy"
+    return None

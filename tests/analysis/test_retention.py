@@ -1,0 +1,87 @@
+"""Retention: what may go, and what never does."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tracksite.analysis.retention import expired
+from tracksite.query.runs import fold
+from tracksite.store.ids import new_run_id
+from tracksite.store.local import LocalStore, open_store
+
+FUTURE = datetime.now(UTC) + timedelta(days=1)
+
+
+@pytest.fixture
+def store(tmp_path) -> LocalStore:
+    """Return an empty store."""
+    return open_store(tmp_path / "runs", create=True)
+
+
+def log(store: LocalStore, f1: float = 0.0, **fields) -> str:
+    """Log one finished run and return its id."""
+    run_id = new_run_id()
+    writer = store.open_writer(run_id)
+    writer.patch(**{"experiment": "e", "status": "finished", **fields})
+    writer.point("f1", f1, 0, 1)
+    writer.close()
+    return run_id
+
+
+def gone(store: LocalStore, before: datetime = FUTURE, **rules) -> set[str]:
+    """Return the ids of the runs that may go."""
+    return set(expired(fold(store.snapshot()), before, **rules)["run_id"])
+
+
+def test_only_old_runs_go(store):
+    """A run that was written since the given time stays."""
+    run = log(store)
+    assert gone(store) == {run}
+    assert gone(store, datetime.now(UTC) - timedelta(hours=1)) == set()
+
+
+def test_the_best_of_each_experiment_stay(store):
+    """So many of the best runs by the primary metric stay, in each experiment."""
+    scores = {log(store, score): score for score in (0.1, 0.9, 0.5)}
+    other = log(store, 0.2, experiment="other")
+    assert {scores.get(run) for run in gone(store, keep_best=1)} == {0.1, 0.5}
+    assert other not in gone(store, keep_best=1)
+    assert gone(store, experiment="other") == {other}
+
+
+def test_tagged_runs_stay(store):
+    """A run with the tag, or with the tag of that value, stays."""
+    kept, other = log(store, tags={"keep": "yes"}), log(store, tags={"keep": "no"})
+    assert gone(store, keep_tagged=["keep"]) == set()
+    assert gone(store, keep_tagged=["keep=yes"]) == {other}
+    assert gone(store, keep_tagged=["keep=no"]) == {kept}
+    assert gone(store, keep_tagged=["nothing"]) == {kept, other}
+
+
+def test_ancestors_of_what_stays_stay(store):
+    """A nested run that stays keeps its parent and its parent's parent."""
+    top = log(store)
+    middle = log(store, parent_run_id=top)
+    log(store, parent_run_id=middle, tags={"keep": "yes"})
+    assert gone(store, keep_tagged=["keep"]) == set()
+
+
+def test_the_run_behind_a_model_version_stays(store):
+    """Neither age nor deletion removes the run that a registered model came from."""
+    run = log(store)
+    fields = {"name": "m", "version": 1, "source_run_id": run, "source_path": "model"}
+    store.write_patch(new_run_id(), "model_version", fields)
+    store.write_patch(run, "run", {"deleted": True})
+    assert gone(store) == set()
+
+
+def test_runs_in_progress_stay_and_deleted_runs_go(store):
+    """A run that is being logged to stays; a deleted one goes whatever its tags."""
+    writer = store.open_writer(new_run_id())
+    writer.patch(status="running")
+    deleted = log(store, tags={"keep": "yes"})
+    store.write_patch(deleted, "run", {"deleted": True})
+    assert gone(store, keep_tagged=["keep"]) == {deleted}
+    writer.close()

@@ -1,0 +1,96 @@
+"""pack, verify, merge and gc on the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from tests.store.stores import log_run
+from tracksite.cli.app import app
+from tracksite.store.local import LocalStore, open_store
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    """Keep the verdicts of a test to itself."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def store(tmp_path) -> LocalStore:
+    """Return an empty store at the default place."""
+    return open_store(tmp_path / "runs", create=True)
+
+
+def run(*words: str) -> Result:
+    """Run a command in the present folder."""
+    return CliRunner().invoke(app, list(words), prog_name="tracksite")
+
+
+def test_pack_says_what_it_did(store):
+    """Packing tells how many files were packed and removed; nothing changes for readers."""
+    log_run(store)
+    before = run("verify").stdout
+    done = run("pack", "--grace", "0h")
+    assert done.exit_code == 0
+    assert "Packed 3 files, removed 3" in done.stderr
+    assert run("verify").stdout == before
+
+
+@pytest.mark.parametrize("age", ["soon", "3", "-1d", "1.5h"])
+def test_an_age_that_is_none_is_refused(store, age):
+    """An age in an unknown form is refused with an example."""
+    done = run("pack", "--grace", age)
+    assert done.exit_code == 2
+    assert "90d" in done.stderr
+
+
+def test_verify_compares_with_a_digest_kept_elsewhere(store):
+    """--expect accepts the digest that was printed, and fails on any other store."""
+    log_run(store)
+    digest = run("verify").stdout.strip()
+    assert run("verify", "--expect", digest).exit_code == 0
+    log_run(store)
+    changed = run("verify", "--expect", digest)
+    assert changed.exit_code == 1
+    assert "was changed" in changed.stderr
+
+
+def test_verify_names_the_damage_and_fails(store):
+    """A damaged part is named with its path, in words and in JSON."""
+    log_run(store)
+    path = next((store.root / "log").iterdir())
+    path.write_bytes(path.read_bytes()[:-1])
+    done = run("verify", "runs", "--json")
+    assert done.exit_code == 1
+    assert json.loads(done.stdout)["problems"][0]["path"] == f"log/{path.name}"
+    assert path.name in run("verify").stderr
+
+
+def test_merge_makes_the_union(store, tmp_path):
+    """Several stores merge into a new one, whose digest does not depend on their order."""
+    other = open_store(tmp_path / "other", create=True)
+    log_run(store)
+    log_run(other)
+    assert run("merge", "runs", "other", "one").exit_code == 0
+    assert run("merge", "other", "runs", "two").exit_code == 0
+    assert run("verify", "one").stdout == run("verify", "two").stdout
+
+
+def test_gc_asks_unless_told(store):
+    """A dry run and an unconfirmed one remove nothing; --yes removes and notes it."""
+    keep = log_run(store)
+    dry = run("gc", "--older-than", "0h", "--dry-run")
+    assert keep in dry.stdout
+    assert "1 runs would go" in dry.stderr
+    refused = run("gc", "--older-than", "0h")
+    assert refused.exit_code == 1
+    assert "--yes" in refused.stderr
+    assert keep in store.snapshot().stamps
+    done = run("gc", "--older-than", "0h", "--yes", "--json")
+    assert [row["run_id"] for row in json.loads(done.stdout)["runs"]] == [keep]
+    assert not store.snapshot().stamps
+    assert len(list(Path("runs/audit").iterdir())) == 1

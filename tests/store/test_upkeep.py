@@ -1,0 +1,273 @@
+"""Upkeep of a store: recover, verify, merge, purge."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from datetime import UTC, datetime
+from itertools import pairwise, permutations
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.store.stores import Seen, assert_same, log_run, pack, seen
+from tracksite.errors import StoreError
+from tracksite.query.runs import fold
+from tracksite.store import merging, purging, recovery
+from tracksite.store.ids import new_run_id
+from tracksite.store.local import LocalStore, open_store
+from tracksite.store.verifying import state_root, verify
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory, monkeypatch):
+    """Keep the verdicts of a test to itself."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+
+
+@pytest.fixture
+def store(tmp_path) -> LocalStore:
+    """Return an empty store."""
+    return open_store(tmp_path / "runs", create=True)
+
+
+def killed_run(store: LocalStore) -> str:
+    """Log a run in a process that is killed before it ends, and return its id."""
+    run_id = new_run_id()
+    script = f"""
+import os
+from tracksite.store.local import open_store
+writer = open_store({str(store.root)!r}).open_writer({run_id!r})
+writer.patch(status="running", params={{"lr": "1"}})
+for step in range(100):
+    writer.point("loss", step / 3, step, step)
+os.kill(os.getpid(), 9)
+"""
+    subprocess.run([sys.executable, "-c", script], check=False)
+    return run_id
+
+
+def test_recovering_a_dead_log_changes_nothing_but_its_place(store):
+    """What a killed writer had logged becomes parts; its run still shows as interrupted."""
+    run_id = killed_run(store)
+    before = seen(store)
+    assert recovery.recover(store.root, now=0) == [run_id]
+    assert not list((store.root / "live").iterdir())
+    _, folded, points = seen(store)
+    assert folded.equals(before[1])
+    assert folded["status"].to_list() == ["interrupted"]
+    assert points.equals(before[2])
+    assert recovery.recover(store.root, now=0) == []
+
+
+def test_recovering_twice_at_once_gives_one_part(store, tmp_path):
+    """Two processes that recover one log write the same files."""
+    killed_run(store)
+    copy = tmp_path / "copy"
+    shutil.copytree(store.root, copy)
+    for root in (store.root, copy):
+        recovery.recover(root, now=0)
+    names = [sorted(path.name for path in (root / "log").iterdir()) for root in (store.root, copy)]
+    assert names[0] == names[1]
+    assert len(names[0]) == 2
+
+
+def test_a_living_log_is_not_recovered(store):
+    """A log whose writer runs, or may run on another host, is left alone."""
+    writer = store.open_writer(new_run_id())
+    writer.point("loss", 1, 0, 0)
+    assert recovery.recover(store.root, now=1e12) == []
+    writer.close()
+
+
+def test_a_log_that_is_packed_already_is_only_removed(store):
+    """A log whose part was packed before its writer could remove it is not saved again."""
+    writer = store.open_writer(new_run_id())
+    writer.point("loss", 1, 0, 0)
+    (log,) = (store.root / "live").iterdir()
+    content = log.read_bytes()
+    writer.close()
+    before = seen(store)
+    pack(store, grace_s=0)
+    log.write_bytes(content)
+    assert_points(store, before)
+
+
+def assert_points(store: LocalStore, before: Seen) -> None:
+    """Assert that a reader sees the same points and metrics, whatever logs lie about."""
+    _, folded, points = seen(store)
+    assert points.equals(before[2])
+    assert folded["metrics"].equals(before[1]["metrics"])
+
+
+def test_a_sound_store_verifies(store):
+    """A store as it was written has no problem, and one digest, loose and packed."""
+    run_id = log_run(store)
+    artifact = store.artifact_dir(run_id) / "a" / "b.txt"
+    artifact.parent.mkdir(parents=True)
+    artifact.write_bytes(b"abc")
+    sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    row = {"path": "a/b.txt", "bytes": 3, "sha256": sha256}
+    store.write_patch(run_id, "run", {"artifacts": [row]})
+    loose = verify(store)
+    pack(store, grace_s=0)
+    packed = verify(store)
+    assert not loose.problems
+    assert not packed.problems
+    assert loose.digest == packed.digest
+    assert (loose.files, packed.files) == (5, 5)
+    artifact.write_bytes(b"abd")
+    (problem,) = verify(store).problems
+    assert (problem.path, problem.run_id) == (f"artifacts/{run_id}/a/b.txt", run_id)
+    artifact.unlink()
+    assert "cannot be read" in verify(store).problems[0].message
+
+
+@pytest.mark.parametrize("pattern", ["log/*.points.*", "packs/*.points.parquet", "packs/*.blocks"])
+def test_verify_names_the_damaged_file(store, pattern):
+    """One flipped byte in any file is named with its path."""
+    log_run(store)
+    if pattern.startswith("packs"):
+        pack(store, grace_s=0)
+    path = next(store.root.glob(pattern))
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    assert str(path.relative_to(store.root)) in {one.path for one in verify(store).problems}
+
+
+def test_an_artifact_never_leads_out_of_the_store(store, tmp_path):
+    """A link among the artifacts, or a path with `..`, is named and not followed."""
+    run_id = log_run(store)
+    (tmp_path / "secret").write_text("x")
+    store.artifact_dir(run_id).mkdir(parents=True)
+    (store.artifact_dir(run_id) / "link").symlink_to(tmp_path / "secret")
+    for path in ("link", "../../../secret"):
+        row = {"path": path, "bytes": 1, "sha256": "2" * 64}
+        store.write_patch(run_id, "run", {"artifacts": [row]})
+    problems = verify(store).problems
+    assert len(problems) == 2
+    assert all("cannot be read" in one.message for one in problems)
+
+
+def test_the_state_root_is_that_of_rfc_6962():
+    """The digest of nothing, of one and of three entries is the Merkle root of the RFC."""
+    import hashlib
+
+    def leaf(text: bytes) -> bytes:
+        return hashlib.sha256(b"\0" + text).digest()
+
+    def node(left: bytes, right: bytes) -> bytes:
+        return hashlib.sha256(b"\1" + left + right).digest()
+
+    a, b, c = leaf(b"a:1"), leaf(b"b:2"), leaf(b"c:3")
+    assert state_root([]) == hashlib.sha256().hexdigest()
+    assert state_root([("a", "1")]) == a.hex()
+    assert state_root([("c", "3"), ("a", "1"), ("b", "2")]) == node(node(a, b), c).hex()
+
+
+@settings(max_examples=8)
+@given(st.lists(st.lists(st.booleans(), max_size=3), min_size=2, max_size=3))
+def test_merging_is_commutative_associative_and_idempotent(stores):
+    """Whichever way stores are merged, packed or loose, the result holds the same."""
+    with tempfile.TemporaryDirectory() as folder:
+        made = []
+        for number, runs in enumerate(stores):
+            one = open_store(Path(folder) / f"store{number}", create=True)
+            for packed in runs:
+                log_run(one, points=2)
+                if packed:
+                    pack(one, grace_s=0)
+            made.append(one)
+        results = []
+        for number, order in enumerate(permutations(made)):
+            target = open_store(Path(folder) / f"target{number}", create=True)
+            for source in (*order, order[0]):
+                merging.merge(source, target)
+            results.append(seen(target))
+        chained = open_store(Path(folder) / "chained", create=True)
+        for left, right in pairwise(made):
+            merging.merge(left, right)
+        merging.merge(made[-1], chained)
+        for result in results:
+            assert_same(chained, result)
+        assert set(results[0][0].stamps) == {
+            run_id for one in made for run_id in one.snapshot().stamps
+        }
+
+
+def test_merging_again_copies_nothing(store, tmp_path):
+    """A second merge finds everything there."""
+    log_run(store)
+    target = open_store(tmp_path / "target", create=True)
+    assert merging.merge(store, target) == merging.Merged(3, 0)
+    assert merging.merge(store, target) == merging.Merged(0, 3)
+
+
+def test_files_that_differ_under_one_name_stop_a_merge(store, tmp_path):
+    """Damage is not copied over what is sound, nor the other way round."""
+    log_run(store)
+    target = open_store(tmp_path / "target", create=True)
+    merging.merge(store, target)
+    path = next((target.root / "log").iterdir())
+    path.write_bytes(b"x" + path.read_bytes()[1:])
+    with pytest.raises(StoreError, match="verify"):
+        merging.merge(store, target)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_purged_run_is_gone_and_noted(store, tmp_path, packed):
+    """Purging removes a run's patches, points and artifacts, and nothing else."""
+    kept, gone = log_run(store), log_run(store)
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "precious").write_text("x")
+    store.artifact_dir(gone).mkdir(parents=True)
+    (store.artifact_dir(gone) / "model.bin").write_bytes(bytes(1000))
+    (store.artifact_dir(gone) / "link").symlink_to(outside)
+    if packed:
+        pack(store, grace_s=0)
+    before = fold(store.snapshot([kept]))
+    planned = purging.plan(store, [gone])
+    assert planned.bytes > 1000
+    done = purging.purge(store, [gone], at=NOW, by="me", why="older than 90d")
+    assert done.bytes >= planned.bytes
+    snapshot, folded, points = seen(store)
+    assert not snapshot.problems
+    assert folded.equals(before)
+    assert points["run_id"].unique().to_list() == [kept]
+    assert not store.artifact_dir(gone).exists()
+    assert (outside / "precious").read_text() == "x"
+    left = [path.read_bytes() for path in store.root.rglob("*.parquet")]
+    assert not any(gone.encode() in content for content in left)
+    (entry,) = (json.loads(path.read_text()) for path in (store.root / "audit").iterdir())
+    assert (entry["run_ids"], entry["by"], entry["why"]) == ([gone], "me", "older than 90d")
+    assert not verify(store).problems
+
+
+def test_a_run_in_progress_is_not_purged(store):
+    """A run that is being logged to cannot be purged, and nothing else is then."""
+    ended = log_run(store)
+    writer = store.open_writer(new_run_id())
+    with pytest.raises(StoreError, match="being logged to"):
+        purging.purge(store, [ended, writer.run_id], at=NOW, by="me", why="")
+    writer.close()
+    assert ended in store.snapshot().stamps
+
+
+def test_a_purge_outlives_a_merge_of_the_same_packs(store, tmp_path):
+    """Packs that a purge has replaced stay replaced when an old copy brings them back."""
+    kept, gone = log_run(store), log_run(store)
+    pack(store, grace_s=0)
+    old = tmp_path / "old"
+    shutil.copytree(store.root, old)
+    purging.purge(store, [gone], at=NOW, by="me", why="")
+    merging.merge(open_store(old), store)
+    assert set(store.snapshot().stamps) == {kept}
