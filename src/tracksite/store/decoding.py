@@ -171,5 +171,7 @@ def empty_patches() -> pl.DataFrame:
 
 def _empty(schema: pa.Schema) -> pl.DataFrame:
     import polars as pl
+    import pyarrow as pa
 
-    return pl.DataFrame(pl.from_arrow(schema.empty_table()))
+    table = pa.Table.from_batches([], schema)  # schema.empty_table() would import pandas
+    return pl.DataFrame(pl.from_arrow(table))

@@ -168,8 +168,9 @@ def _live_row(segment: LiveSegment) -> Any:  # noqa: ANN401 - an Arrow table
 def live_points(live: Iterable[LiveRun]) -> pl.DataFrame:
     """Return the points of live logs, columns as `points_schema()`."""
     import polars as pl
+    import pyarrow as pa
 
-    tables = [points_schema().empty_table()]
+    tables = [pa.Table.from_batches([], points_schema())]
     for run in live:
         ordered = points.to_sorted(run.segment.points)
         if len(ordered):
