@@ -94,3 +94,28 @@ def test_gc_asks_unless_told(store):
     assert [row["run_id"] for row in json.loads(done.stdout)["runs"]] == [keep]
     assert not store.snapshot().stamps
     assert len(list(Path("runs/audit").iterdir())) == 1
+
+
+def test_a_build_packs_a_store_of_many_small_files(store, monkeypatch):
+    """Past a number of loose parts a build packs first; the site is the same."""
+    log_run(store)
+    run("build", "runs", "-o", "before")
+    monkeypatch.setattr("tracksite.store.packing.DUE_PARTS", 2)
+    done = run("build", "runs", "-o", "after")
+    assert "Packed 3 small files" in done.stderr
+    one, other = (Path(site, "data", "runs.parquet").read_bytes() for site in ("before", "after"))
+    assert one == other
+
+
+def test_a_store_that_cannot_be_packed_is_built_all_the_same(store, monkeypatch):
+    """A read-only store costs a line of warning, not the build."""
+    log_run(store)
+    monkeypatch.setattr("tracksite.store.packing.DUE_PARTS", 2)
+
+    def refuse(*_, **__):
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("tracksite.store.packing.pack", refuse)
+    done = run("build", "runs", "-o", "site")
+    assert done.exit_code == 0
+    assert "could not be packed" in done.stderr

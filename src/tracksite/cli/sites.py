@@ -11,6 +11,7 @@ import click
 
 from tracksite.cli.options import json_option, site_options, store_argument
 from tracksite.cli.output import print_json, progress, say
+from tracksite.cli.upkeep import pack_when_due
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +45,8 @@ def build(
 
     It is a folder of plain files that opens from any file host, and from a disk.
 
-    Only pages whose runs, settings or templates changed are written again.
+    Only pages whose runs, settings or templates changed are written again. A store of thousands
+    of small files is packed first.
 
     \b
     Examples:
@@ -56,10 +58,11 @@ def build(
     from tracksite.store.local import open_store
 
     began = time.monotonic()
-    root = open_store(store).root
+    opened = open_store(store)
+    pack_when_due(opened)
     with progress("Building") as tell:
-        settings = settings_from(settings_file, title)(root)
-        report = build_site(root, site, settings=settings, progress=tell, force=force)
+        settings = settings_from(settings_file, title)(opened.root)
+        report = build_site(opened.root, site, settings=settings, progress=tell, force=force)
     if as_json:
         print_json(dataclasses.asdict(report))
     else:

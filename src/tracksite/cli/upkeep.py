@@ -18,6 +18,8 @@ from tracksite.errors import ArgumentError, StoreError
 if TYPE_CHECKING:
     import polars as pl
 
+    from tracksite.store.local import LocalStore
+
 _UNITS = {"h": 3600, "d": 86_400, "w": 604_800, "y": 31_557_600}
 _COLUMNS = ("run", "name", "experiment", "status", "last written", "deleted")
 
@@ -67,6 +69,21 @@ def pack(*, store: str, grace: timedelta) -> None:
     if recovered:
         say(f"Saved what {len(recovered)} interrupted runs had logged.")
     say(f"Packed {done.packed} files, removed {done.removed}; the packs are {done.files} files.")
+
+
+def pack_when_due(store: LocalStore) -> None:
+    """Pack a store whose loose parts have become many; one that cannot be written stays as it is."""
+    from tracksite.store import packing
+
+    if not packing.is_due(store.root):
+        return
+    try:
+        done = packing.pack(store.root, store.store_id)
+    except (OSError, StoreError) as error:
+        say(f"The store has many small files, but could not be packed ({error}).")
+    else:
+        if done.packed:
+            say(f"Packed {done.packed} small files of ended runs, as `tracksite pack` does.")
 
 
 @click.command()

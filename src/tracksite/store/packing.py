@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 GRACE_S = 3600.0
+DUE_PARTS = 5_000  # so many loose parts are packed without being asked
 PACK_BYTES = 1 << 26  # of points, as parts
 PACK_RUNS = 10_000
 GROUP_ROWS = 65_536
@@ -75,6 +76,11 @@ def pack(
         except FileNotFoundError:
             continue  # another packer was faster
     raise StoreError(f"the files of {root} keep disappearing: wait until its packing is over.")
+
+
+def is_due(root: Path) -> bool:
+    """Return whether the loose parts of a store have become so many that it should be packed."""
+    return len(reading.names_in(root / "log", None)) >= DUE_PARTS
 
 
 def _pack_batch(root: Path, store_id: str) -> int | None:
