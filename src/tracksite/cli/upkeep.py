@@ -72,7 +72,7 @@ def pack(*, store: str, grace: timedelta) -> None:
 
 
 def pack_when_due(store: LocalStore) -> None:
-    """Pack a store whose loose parts have become many; one that cannot be written stays as it is."""
+    """Pack a store whose loose parts have become many, if it can be written."""
     from tracksite.store import packing
 
     if not packing.is_due(store.root):
