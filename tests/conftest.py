@@ -1,6 +1,6 @@
 """Fixtures for every test: isolation, Chromium, accessibility checks and a static file host.
 
-`isolated`  (always on) no TRACKSITE_* settings, and the working folder is `tmp_path`
+`isolated`  (always on) no TRACKSITE_* settings, a cache of its own, works in `tmp_path`
 `page`      a page of its own context that fails the test on any fault: console error,
             exception, failed or outside request, CSP violation
 `new_page`  `new_page(**context_options) -> Page`: the same with other settings, such as
@@ -36,15 +36,19 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 @pytest.fixture(autouse=True)
 def isolated(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[None]:
-    """Keep the settings and the folder of whoever runs the tests out of them.
+    """Keep the settings, the cache and the folder of whoever runs the tests out of them.
 
     An open browser keeps an event loop running in this thread, which would forbid one to the
     tests that follow: it is put aside for those that use no browser.
     """
     for name in [name for name in os.environ if name.startswith("TRACKSITE_")]:
         monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
     monkeypatch.chdir(tmp_path)
     loop = asyncio._get_running_loop()
     if "browser" not in request.fixturenames:

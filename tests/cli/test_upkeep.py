@@ -13,12 +13,6 @@ from tracksite.cli.app import app
 from tracksite.store.local import LocalStore, open_store
 
 
-@pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-    """Keep the verdicts of a test to itself."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-
-
 @pytest.fixture
 def store(tmp_path) -> LocalStore:
     """Return an empty store at the default place."""

@@ -18,19 +18,7 @@ from tracksite.query.runs import fold
 from tracksite.store import packing, packs, parts
 from tracksite.store.blocks import BLOCK, CheckedFile, decode_blocks, encode_blocks
 from tracksite.store.ids import new_run_id
-from tracksite.store.local import LocalStore, open_store
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path_factory, monkeypatch):
-    """Keep the verdicts of a test to itself."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-
-
-@pytest.fixture
-def store(tmp_path) -> LocalStore:
-    """Return an empty store."""
-    return open_store(tmp_path / "runs", create=True)
+from tracksite.store.local import open_store
 
 
 def test_packing_changes_nothing_that_a_reader_sees(store):

@@ -20,12 +20,6 @@ from tracksite.store.local import LocalStore, open_store
 COMMIT = ("0" * 32, "a" * 12, 0)
 
 
-@pytest.fixture
-def store(tmp_path) -> LocalStore:
-    """Return an empty store."""
-    return open_store(tmp_path / "runs", create=True)
-
-
 def log_run(store: LocalStore, **fields) -> str:
     """Log one finished run with one point, and return its id."""
     run_id = new_run_id()

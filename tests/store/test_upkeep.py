@@ -26,18 +26,6 @@ from tracksite.store.verifying import state_root, verify
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
-@pytest.fixture(autouse=True)
-def cache(tmp_path_factory, monkeypatch):
-    """Keep the verdicts of a test to itself."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-
-
-@pytest.fixture
-def store(tmp_path) -> LocalStore:
-    """Return an empty store."""
-    return open_store(tmp_path / "runs", create=True)
-
-
 def killed_run(store: LocalStore) -> str:
     """Log a run in a process that is killed before it ends, and return its id."""
     run_id = new_run_id()

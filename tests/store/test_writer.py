@@ -22,17 +22,11 @@ from tracksite.query.runs import fold
 from tracksite.store import livelog
 from tracksite.store.ids import new_run_id
 from tracksite.store.livelog import patch_frame, point_frame, read_segment, series_frames
-from tracksite.store.local import LocalStore, open_store
+from tracksite.store.local import LocalStore
 from tracksite.store.process import HEARTBEAT_LIMIT_S, identity, is_alive
 from tracksite.store.writer import RunWriter
 
 HEADER = {"format": 1, "run_id": "0" * 32, "kind": "run", "writer": "a" * 12, "seq": 0}
-
-
-@pytest.fixture
-def store(tmp_path) -> LocalStore:
-    """Return an empty store."""
-    return open_store(tmp_path / "runs", create=True)
 
 
 def points(store: LocalStore) -> pl.DataFrame:
