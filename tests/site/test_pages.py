@@ -168,13 +168,16 @@ def test_a_chart_has_a_logarithmic_scale(built, page):
     """The button redraws the line on a logarithmic axis, and back."""
     page.goto((built[0] / paths.run_page(built[1]["rich"])).as_uri())
     figure = page.locator("figure.metric[data-log]").first
-    line = figure.locator(".line path").first
-    linear = line.get_attribute("d")
+    line = figure.locator(".line").first.locator("path:visible").first
+    linear, ticks = line.bounding_box(), figure.locator(".ticks .y").all_text_contents()
     figure.get_by_role("button").click()
-    assert line.get_attribute("d") != linear
+    assert figure.locator(".log-path:visible").count() == figure.locator(".line").count()
+    assert line.get_attribute("class") == "log-path"
     assert "0.1" in figure.locator(".ticks .y").all_text_contents()
     figure.get_by_role("button").click()
-    assert line.get_attribute("d") == linear
+    assert line.bounding_box() == linear
+    assert figure.locator(".log-path").count() == 0
+    assert figure.locator(".ticks .y").all_text_contents() == ticks
 
 
 def test_what_is_not_finite_is_a_gap_with_a_mark(built, page):

@@ -1,24 +1,46 @@
-"""Learning curves of the best runs, as columns for curves.js."""
+"""Learning curves of the best runs and settings, as columns for curves.js."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import polars as pl
 
+from tracksite.analysis.mean_curves import mean_curves
 from tracksite.query import curves, long
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from tracksite.query.goal import Goal
     from tracksite.schema import Snapshot
 
-MOST_RUNS = 12
+MOST_RUNS = 12  # whose curves are always shipped
+MORE_RUNS = 60  # at most so many, while they fit in MOST_POINTS
+MOST_POINTS = 60_000  # about 1 MB of JavaScript
+MOST_SETTINGS = 12
 MOST_KEYS = 12
 WIDTH = 300  # pixels that a series is thinned to: at most twice as many points
+READ_POINTS = 2_000_000  # whole series in memory at once, for means
 _DIGITS = 7
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Runs with the same params but for the seed.
+
+    Attributes:
+        group: its number on the leaderboard.
+        label: the params in which the shown settings differ: "lr 0.1, optimizer adam".
+        run_ids: of all its runs that have curves, best first.
+    """
+
+    group: int
+    label: str
+    run_ids: tuple[str, ...]
 
 
 def keys(runs: pl.DataFrame, goal: Goal | None) -> list[str]:
@@ -33,34 +55,122 @@ def keys(runs: pl.DataFrame, goal: Goal | None) -> list[str]:
     return counts["key"].head(MOST_KEYS).to_list()
 
 
-def chosen(runs: pl.DataFrame, shown: Sequence[str], wanted: Sequence[str]) -> list[str]:
-    """Return the first runs of `shown` (run ids, best first) that have a curve of `wanted`."""
-    metrics = long.metrics(runs).filter(pl.col("key").is_in(list(wanted)), pl.col("count") > 1)
-    having = set(metrics["run_id"])
-    return [run_id for run_id in shown if run_id in having][:MOST_RUNS]
+def having(runs: pl.DataFrame, shown: Sequence[str], wanted: Sequence[str]) -> list[str]:
+    """Return the runs of `shown` (run ids, best first) that have a curve of `wanted`."""
+    found = set(_measured(runs, wanted).filter(pl.col("count") > 1)["run_id"])
+    return [run_id for run_id in shown if run_id in found]
+
+
+def chosen(runs: pl.DataFrame, candidates: Sequence[str], wanted: Sequence[str]) -> list[str]:
+    """Return the candidates (run ids, best first) whose curves of `wanted` are shipped.
+
+    The first MOST_RUNS, and more of them while their thinned curves fit in MOST_POINTS.
+    """
+    thinned = pl.col("count").clip(upper_bound=2 * WIDTH).sum()
+    some = runs.filter(pl.col("run_id").is_in(list(candidates[:MORE_RUNS])))
+    points = dict(_measured(some, wanted).group_by("run_id").agg(thinned).iter_rows())
+    total, kept = 0, []
+    for place, run_id in enumerate(candidates[:MORE_RUNS]):
+        total += points[run_id]
+        if place >= MOST_RUNS and total > MOST_POINTS:
+            break
+        kept.append(run_id)
+    return kept
 
 
 def script_value(
-    snapshot: Snapshot, run_ids: Sequence[str], wanted: Sequence[str]
+    snapshot: Snapshot,
+    runs: pl.DataFrame,
+    run_ids: Sequence[str],
+    wanted: Sequence[str],
+    settings: Sequence[Setting] = (),
 ) -> dict[str, Any]:
     """Return the value of the data script `curves`.
 
-    {runs: [run_id], keys: [key], series: [{run, key, steps, values}]}: `run` and `key` are places
-    in their lists; a value is null where it is not finite. Values have 7 significant digits.
+    {runs: [run_id], keys: [key], series: [{run, key, steps, values}], settings: [{group, label,
+    count}], means: [{setting, key, steps, values, low, high, counts}]}: `run`, `key` and `setting`
+    are places in their lists; a value is null where it is not finite. Values have 7 significant
+    digits. `settings` is empty where nothing has repeats; `low` and `high` are as `mean_curves`
+    says, null for a curve of one run.
     """
     points = curves.curves(snapshot, run_ids, keys=wanted, width=WIDTH)
     parts = points.partition_by("run_id", "key", as_dict=True, maintain_order=True)
     series = [
-        {
-            "run": list(run_ids).index(str(run_id)),
-            "key": list(wanted).index(str(key)),
-            "steps": part["step"].to_list(),
-            "values": [_short(value) for value in part["value"]],
-        }
+        {"run": list(run_ids).index(str(run_id)), "key": list(wanted).index(str(key))}
+        | _columns(part, "value")
         for (run_id, key), part in parts.items()
     ]
-    return {"runs": list(run_ids), "keys": list(wanted), "series": series}
+    return {
+        "runs": list(run_ids),
+        "keys": list(wanted),
+        "series": series,
+        "settings": [
+            {"group": one.group, "label": one.label, "count": len(one.run_ids)} for one in settings
+        ],
+        "means": [
+            mean
+            for place, one in enumerate(settings)
+            for mean in _means(snapshot, runs, one, place, wanted)
+        ],
+    }
 
 
-def _short(value: float) -> float | None:
-    return float(f"{value:.{_DIGITS}g}") if math.isfinite(value) else None
+def _means(
+    snapshot: Snapshot, runs: pl.DataFrame, setting: Setting, place: int, wanted: Sequence[str]
+) -> Iterator[dict[str, Any]]:
+    mine = _measured(runs.filter(pl.col("run_id").is_in(setting.run_ids)), wanted)
+    counts = dict(mine.group_by("key").agg(pl.col("count").sum()).iter_rows())
+    for batch in _batches([(key, counts[key]) for key in wanted if key in counts]):
+        most = max(curves.MIN_WIDTH, *(counts[key] for key in batch))
+        whole = curves.curves(snapshot, setting.run_ids, keys=batch, width=most)
+        found = mean_curves(whole.with_columns(group=pl.lit(setting.group)))
+        for (key,), part in found.partition_by("key", as_dict=True, maintain_order=True).items():
+            thin = _thinned(part)
+            yield {
+                "setting": place,
+                "key": list(wanted).index(str(key)),
+                **_columns(thin, "value"),
+                "low": _bound(thin["low"]),
+                "high": _bound(thin["high"]),
+                "counts": _same(thin["count"]),
+            }
+
+
+def _batches(counts: Sequence[tuple[str, int]]) -> Iterator[list[str]]:
+    """Yield keys in their order, as many together as READ_POINTS allows, one at least."""
+    batch: list[str] = []
+    total = 0
+    for key, count in counts:
+        if batch and total + count > READ_POINTS:
+            yield batch
+            batch, total = [], 0
+        batch.append(key)
+        total += count
+    if batch:
+        yield batch
+
+
+def _thinned(part: pl.DataFrame) -> pl.DataFrame:
+    values = part["value"].fill_null(math.nan).to_numpy()
+    return part[curves.downsample(part["step"].to_numpy(), values, 2 * WIDTH).astype(np.int64)]
+
+
+def _columns(part: pl.DataFrame, name: str) -> dict[str, Any]:
+    return {"steps": part["step"].to_list(), "values": [_short(value) for value in part[name]]}
+
+
+def _bound(values: pl.Series) -> list[float | None] | None:
+    return None if values.null_count() == values.len() else [_short(value) for value in values]
+
+
+def _same(counts: pl.Series) -> list[int] | int:
+    """Return one number where all steps have as many runs."""
+    return int(counts[0]) if counts.n_unique() == 1 else counts.to_list()
+
+
+def _measured(runs: pl.DataFrame, wanted: Sequence[str]) -> pl.DataFrame:
+    return long.metrics(runs).filter(pl.col("key").is_in(list(wanted)))
+
+
+def _short(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else float(f"{value:.{_DIGITS}g}")

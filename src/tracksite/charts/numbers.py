@@ -25,6 +25,9 @@ def number(value: float | None) -> str:
         return "NaN" if math.isnan(value) else ("∞" if value > 0 else "−∞")
     if value == int(value) and abs(value) < _EXACT:
         return f"{int(value):,}".replace("-", "−")
+    short = f"{value:.5g}"
+    if "e" not in short:
+        return short.replace("-", "−")
     if _SMALL <= abs(value) < _LARGE:
         return _trim(f"{value:.{max(0, 4 - math.floor(math.log10(abs(value))))}f}")
     mantissa, exponent = f"{value:.4e}".split("e")

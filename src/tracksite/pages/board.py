@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from tracksite.analysis import repeats
+from tracksite.charts.numbers import number
 from tracksite.query import leaderboard
 
 if TYPE_CHECKING:
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
     from tracksite.query.leaderboard import Goal
 
 MOST_PARAMS, MOST_METRICS = 8, 5  # shown at first; the others wait in the menu of columns
+_DIGITS = 5  # significant ones, of the number in the middle of a column
+_MOST_DECIMALS, _LARGE = 8, 1e6
 _SPECIAL = {math.inf: "Infinity", -math.inf: "-Infinity"}
 # Attribute → format of its numbers, or None for text.
 _ATTRIBUTES = {
@@ -65,6 +70,15 @@ class Column:
         """Whether this param, tag or attribute has one value in all runs that have it."""
         return self.format is None and self.values.drop_nulls().n_unique() == 1 < self.values.len()
 
+    @cached_property
+    def decimals(self) -> int | None:
+        """How many decimals all its numbers are written with; None where that suits none."""
+        return decimals(self.values) if self.format == "number" else None
+
+    def number(self, value: float | None) -> str:
+        """Return one of its numbers as `fixed` writes it."""
+        return fixed(value, self.decimals)
+
 
 @dataclass(frozen=True)
 class Board:
@@ -101,6 +115,40 @@ class Board:
         return next(column for column in self.columns if column.id == name)
 
 
+def decimals(values: pl.Series) -> int | None:
+    """Return with how many decimals a column of numbers is written.
+
+    Enough for five significant digits of the median magnitude, less the zeros that all of them
+    would end in. None where the median is too large or too small to be written without exponent.
+    """
+    known = values.cast(pl.Float64).drop_nulls().to_frame("value")
+    finite = known.filter(pl.col("value").is_finite() & (pl.col("value").abs() < _LARGE))["value"]
+    middle = finite.filter(finite != 0).abs().median()
+    if not isinstance(middle, float):
+        return 0
+    most = _DIGITS - 1 - math.floor(math.log10(middle))
+    if most > _MOST_DECIMALS:
+        return None
+    shown = finite.round(max(0, most))
+    enough = (n for n in range(max(0, most)) if (shown.round(n) == shown).all())
+    return next(enough, max(0, most))
+
+
+def fixed(value: float | None, digits: int | None) -> str:
+    """Return a number with so many decimals; as `numbers.number` where that would say nothing.
+
+    That is where `digits` is None, the value is a million or more, or all its digits would be 0.
+    `tracksiteBoard.fixed` follows the same rule.
+    """
+    if value is None or digits is None or not math.isfinite(value):
+        return number(value)
+    if abs(value) >= _LARGE or 0 < abs(value) < 10.0**-digits:
+        return number(value)
+    rounded = Decimal(value).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
+    text = f"{rounded:,f}" if digits == 0 else f"{rounded:f}"
+    return text.replace("-", "−")
+
+
 def board(runs: pl.DataFrame, goal: Goal | None, seed_params: Sequence[str] = ()) -> Board:
     """Return the leaderboard of one experiment, the best first, runs without a rank last."""
     wide = _ranked(runs, goal)
@@ -115,7 +163,8 @@ def board(runs: pl.DataFrame, goal: Goal | None, seed_params: Sequence[str] = ()
         for column in columns
         if column.kind == "param" and column.same
     )
-    return Board(columns, _shown(columns, goal), same, _groups(wide, seeds), seeds, wide.height)
+    groups = _groups(runs, wide["run_id"], seed_params)
+    return Board(columns, _shown(columns, goal), same, groups, seeds, wide.height)
 
 
 def script_value(board: Board, goal: Goal | None) -> Mapping[str, Any]:
@@ -141,10 +190,10 @@ def _ranked(runs: pl.DataFrame, goal: Goal | None) -> pl.DataFrame:
 
 
 def _columns(wide: pl.DataFrame, goal: Goal | None, seeds: Collection[str]) -> list[Column]:
-    """Return every column that says anything: rank, name, status, the metric, params, the rest."""
+    """Return every column that says anything: rank, name, the metric, status, params, the rest."""
     found = [_column(wide, name) for name in wide.columns]
     kept = [column for column in found if column.kind == "attribute" or not column.empty]
-    first = ("rank", "name", "status", f"metrics.{goal.metric}" if goal else "")
+    first = ("rank", "name", f"metrics.{goal.metric}" if goal else "", "status")
     kinds, attributes = ("param", "seed", "metric", "attribute", "tag"), list(_ATTRIBUTES)
 
     def key(column: Column) -> tuple[Any, ...]:
@@ -177,15 +226,15 @@ def _shown(columns: Collection[Column], goal: Goal | None) -> tuple[str, ...]:
     return tuple(column.id for column in columns if column.id in wanted and not column.empty)
 
 
-def _groups(wide: pl.DataFrame, seeds: Collection[str]) -> tuple[int, ...] | None:
+def _groups(
+    runs: pl.DataFrame, order: pl.Series, seed_params: Collection[str]
+) -> tuple[int, ...] | None:
     """Return the number of each run's setting: runs that differ in seeds alone share it."""
-    params = [name for name in wide.columns if name.startswith("params.") and name not in seeds]
-    if not params or wide.is_empty():
+    found = repeats.settings(runs, seed_params)
+    if found["setting"].n_unique() == found.height:
         return None
-    settings = wide.select(pl.struct(params).rank("dense").alias("group"))["group"]
-    if settings.n_unique() == wide.height:
-        return None
-    return tuple(int(group) for group in settings)
+    placed = order.to_frame("run_id").join(found, on="run_id", maintain_order="left", how="left")
+    return tuple(placed["setting"].rank("dense").cast(pl.Int64))
 
 
 def _encoded(column: Column) -> dict[str, Any]:
@@ -194,7 +243,12 @@ def _encoded(column: Column) -> dict[str, Any]:
         return {**shared, "same": None}
     if column.format is not None:
         values = _numbers(column)
-        return {**shared, "format": column.format, "values": values}
+        return {
+            **shared,
+            "format": column.format,
+            "decimals": column.decimals,
+            "values": values,
+        }
     if column.same:
         text, missing = column.values.drop_nulls()[0], column.values.null_count()
         if not missing:

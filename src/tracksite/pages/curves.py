@@ -80,7 +80,9 @@ def _chart(base: str, members: Sequence[Mapping[str, Any]], series: Mapping[str,
         Line(split_name(it["key"]) if together else it["key"], *series[it["key"]]) for it in members
     ]
     title = base if together else members[0]["key"]
-    return Chart(title, line_chart(lines, _describe(members)), tuple(members), _spread(members))
+    log_scale = _spread(members)
+    drawn = line_chart(lines, _describe(members), log_scale=log_scale)
+    return Chart(title, drawn, tuple(members), log_scale)
 
 
 def _describe(members: Sequence[Mapping[str, Any]]) -> str:

@@ -16,12 +16,14 @@ from tracksite.charts import impact as impact_charts
 from tracksite.model import Page
 from tracksite.pages import board as boards
 from tracksite.pages.context import digest
+from tracksite.pages.mean_rows import mean_rows, settings
 from tracksite.pages.script import data_script
 from tracksite.query import leaderboard, long
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from tracksite.charts.curves import Setting
     from tracksite.pages.board import Board
     from tracksite.pages.context import Context
     from tracksite.query.goal import Goal
@@ -78,10 +80,15 @@ class Experiment:
         return curves.keys(self.runs, self.goal)
 
     @cached_property
-    def curve_runs(self) -> list[str]:
-        """Ids of the best runs that have curves."""
+    def with_curves(self) -> list[str]:
+        """Ids of all runs that have curves, best first."""
         shown = self.board.column("run_id").values.to_list()
-        return curves.chosen(self.runs, shown, self.curve_keys)
+        return curves.having(self.runs, shown, self.curve_keys)
+
+    @cached_property
+    def settings(self) -> tuple[Setting, ...]:
+        """The best settings whose mean curves are shown; none where nothing has repeats."""
+        return settings(self.board, self.goal, self.with_curves)
 
 
 def experiments(context: Context) -> Iterator[Experiment]:
@@ -133,8 +140,12 @@ def _impact(experiment: Experiment) -> Mapping[str, Any]:
 
 
 def _curves(experiment: Experiment) -> Mapping[str, Any]:
-    snapshot, chosen = experiment.context.snapshot, experiment.curve_runs
-    return curves.script_value(snapshot, chosen, experiment.curve_keys)
+    runs, keys = experiment.runs, experiment.curve_keys
+    chosen = curves.chosen(runs, experiment.with_curves, keys)
+    value = curves.script_value(
+        experiment.context.snapshot, runs, chosen, keys, experiment.settings
+    )
+    return {**value, "having": len(experiment.with_curves)}
 
 
 SCRIPTS = {"leaderboard": _leaderboard, "impact": _impact, "curves": _curves}
@@ -161,6 +172,7 @@ def _variables(experiment: Experiment) -> Mapping[str, Any]:
         "slices": _slices_by_param(experiment),
         "curve_keys": experiment.curve_keys,
         "curve_rows": _curve_rows(experiment),
+        "mean_rows": mean_rows(experiment.runs, experiment.settings, experiment.curve_keys),
     }
 
 
@@ -192,12 +204,13 @@ def _slices_by_param(experiment: Experiment) -> list[tuple[str, list[dict[str, A
 
 def _curve_rows(experiment: Experiment) -> list[dict[str, Any]]:
     """Return, for readers without JavaScript, how the metrics of the best runs went."""
-    if not experiment.curve_runs:
+    best = experiment.with_curves[: curves.MOST_RUNS]
+    if not best:
         return []
-    runs = experiment.runs.filter(experiment.runs["run_id"].is_in(experiment.curve_runs))
+    runs = experiment.runs.filter(experiment.runs["run_id"].is_in(best))
     metrics = long.metrics(runs)
     key_place = {key: place for place, key in enumerate(experiment.curve_keys)}
-    run_place = {run_id: place for place, run_id in enumerate(experiment.curve_runs)}
+    run_place = {run_id: place for place, run_id in enumerate(best)}
     found = metrics.filter(metrics["key"].is_in(experiment.curve_keys)).to_dicts()
     for row in found:
         row["name"] = _run_name(experiment, row["run_id"])

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import polars as pl
+
 from tracksite.query.curves import curves
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import numpy as np
 
@@ -15,8 +17,8 @@ if TYPE_CHECKING:
 
     Curve = tuple[np.ndarray, np.ndarray]  # steps (int64), values (float64)
 
-CHUNK_RUNS = 250
-WIDTH = 200  # a chart of a run page is about 400 px wide: two points for each pair of pixels
+CHUNK_RUNS = 100
+WIDTH = 120  # a chart of a run page is about 360 px wide: two points for each three pixels
 
 
 class Series:
@@ -38,13 +40,21 @@ class Series:
         return self._loaded.pop(run_id)
 
     def _load(self, run_id: str) -> None:
-        start = self._expected.index(run_id) if run_id in self._expected else None
-        chunk = [run_id] if start is None else self._expected[start : start + CHUNK_RUNS]
-        if start is not None:
-            self._expected = self._expected[start + len(chunk) :]
+        place = self._expected.index(run_id) if run_id in self._expected else None
+        chunk = [run_id] if place is None else self._expected[place : place + CHUNK_RUNS]
+        if place is not None:
+            self._expected = self._expected[place + len(chunk) :]
         self._loaded = {wanted: {} for wanted in chunk}
         frame = curves(self._snapshot, chunk, width=WIDTH)
-        for (run, key), part in frame.partition_by(
-            "run_id", "key", as_dict=True, maintain_order=True
-        ).items():
-            self._loaded[str(run)][str(key)] = (part["step"].to_numpy(), part["value"].to_numpy())
+        steps, values = frame["step"].to_numpy(), frame["value"].to_numpy()
+        for run, key, start, stop in _parts(frame):
+            self._loaded[run][key] = (steps[start:stop], values[start:stop])
+
+
+def _parts(frame: pl.DataFrame) -> Iterator[tuple[str, str, int, int]]:
+    """Return where each series of `curves` begins and ends: partition_by takes a query for each."""
+    series = frame.select(pl.struct("run_id", "key").rle().alias("part")).unnest("part")
+    start = 0
+    for count, part in series.select("len", "value").iter_rows():
+        yield part["run_id"], part["key"], start, start + count
+        start += count
