@@ -45,7 +45,8 @@
       button.dataset.key = `sort ${column.id}`;
       button.addEventListener("click", (event) => sortBy(column.id, event.shiftKey));
       const cell = el("th", { scope: "col", class: isNumber(column) ? "num" : column.id === "name" ? "name" : null }, button);
-      cell.style.minWidth = `${width(column)}ch`;
+      cell.style.setProperty("--least", `${width(column)}ch`);
+      if (column.id === `metrics.${board.data.metric}`) cell.classList.add("primary");
       if (place === 0) cell.setAttribute("aria-sort", down ? "descending" : "ascending");
       return cell;
     }
