@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from tracksite.store.base import Store
 
 MANIFEST_FORMAT = 1
+# GitHub Pages refuses a site of more than 1 GB.
+_LARGE_SITE = 800_000_000
 # Only `tracksite watch` serves these, from the package itself.
 _WATCH_ONLY = ("js/watch.js", "css/watch.css", "vendor/idiomorph")
 
@@ -57,7 +59,8 @@ class BuildReport:
         written: site paths of the files that were written, in order of the plan.
         unchanged: site paths of the files that were right already.
         removed: site paths of the files that were deleted, because nothing claims them any more.
-        problems: damaged files of the store, and pages or artifacts that had to be left out.
+        problems: damaged files of the store, pages or artifacts that had to be left out, and a
+            warning where the site is too large for hosts.
         run_count: runs that have a page.
         bytes: size of all files of the site.
     """
@@ -142,13 +145,25 @@ def _up_to_date(site: Path, files: Mapping[str, Entry]) -> bool:
 
 
 def _report(site: Path, manifest: Manifest, **lists: tuple[str, ...]) -> BuildReport:
+    size = sum(size or 0 for _, size in manifest.files.values())
     return BuildReport(
         site=site,
-        problems=manifest.problems,
+        problems=(*manifest.problems, *_too_large(size)),
         run_count=sum(paths.run_id_of(path) is not None for path in manifest.files),
-        bytes=sum(size or 0 for _, size in manifest.files.values()),
+        bytes=size,
         **lists,
     )
+
+
+def _too_large(size: int) -> tuple[Problem, ...]:
+    """Return a warning for a site that hosts may soon refuse; it stands in no page."""
+    if size <= _LARGE_SITE:
+        return ()
+    message = (
+        f"The site has {size / 1e6:,.0f} MB, and GitHub Pages takes no more than 1,000 MB: lower "
+        "artifacts.max_bytes in tracksite.toml, or delete runs and call `tracksite gc`."
+    )
+    return (Problem(paths.HOME, None, message),)
 
 
 # ---- plan ---------------------------------------------------------------------------------------

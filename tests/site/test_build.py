@@ -317,3 +317,13 @@ def test_a_copy_of_the_store_gives_the_same_site(store, tmp_path):
     shutil.copytree(store, tmp_path / "elsewhere" / "copy")
     _build(tmp_path / "elsewhere" / "copy", tmp_path / "other")
     assert _bytes(tmp_path / "site") == _bytes(tmp_path / "other")
+
+
+def test_a_site_that_hosts_may_refuse_is_warned_of(store, tmp_path, monkeypatch):
+    """Past the limit the report names the size and what makes it smaller, at each build."""
+    assert _build(store, tmp_path / "site").problems == ()
+    monkeypatch.setattr(site, "_LARGE_SITE", 1000)
+    for _ in range(2):
+        (problem,) = _build(store, tmp_path / "site").problems
+        assert "artifacts.max_bytes" in problem.message
+        assert "tracksite gc" in problem.message

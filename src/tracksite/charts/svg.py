@@ -73,7 +73,7 @@ class _Grid:
 
 
 def line_chart(
-    lines: Sequence[Line], label: str, x_label: str = "step", log_scale: bool = False
+    lines: Sequence[Line], label: str, x_label: str = "step", *, log_scale: bool = False
 ) -> Markup:
     """Return a chart of `lines` over their steps; `label` is its text alternative.
 
@@ -81,21 +81,21 @@ def line_chart(
     values, of the smallest value too (as far as it is no less than a 10^13th of the axis).
     """
     x_range, y_range = _x_range(lines), _y_range(lines)
-    grid = _grid(lines, x_range, y_range, log_scale)
-    parts = [
+    grid = _grid(lines, x_range, y_range, log_scale=log_scale)
+    start = (
         f'<svg class="plot" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(label)}"'
         f' data-box="{" ".join(map(str, _box()))}"'
-        f' data-unit="{grid.first} {grid.stride} {grid.low!r} {grid.unit!r}">',
-        _axes(x_range, y_range, x_label),
-    ]
-    parts += [_line(line, at, grid, x_range) for at, line in enumerate(lines)]
-    return _safe("".join([*parts, "</svg>"]))
+        f' data-unit="{grid.first} {grid.stride} {grid.low!r} {grid.unit!r}">'
+    )
+    drawn = [_line(line, at, grid, x_range) for at, line in enumerate(lines)]
+    return _safe("".join([start, _axes(x_range, y_range, x_label), *drawn, "</svg>"]))
 
 
 def _grid(
     lines: Sequence[Line],
     x_range: tuple[float, float],
     y_range: tuple[float, float],
+    *,
     log_scale: bool,
 ) -> _Grid:
     steps = [line.steps for line in lines if len(line.steps)]
