@@ -3,7 +3,7 @@
 //
 // Data (`leaderboard`): {count, metric, direction, groups, shown, columns: [{id, label, kind, …}]}.
 // kind: attribute, metric, param or tag. A column has either `values` (numbers, null: missing, or
-// "NaN", "Infinity", "-Infinity") and a `format`, or `texts` and `codes` (null: missing), or
+// "NaN", "Infinity", "-Infinity"), a `format` and its `decimals` (null: as each number needs), or `texts` and `codes` (null: missing), or
 // `same`: the one text of all runs, or null if none has any. `groups`: the number of each run's setting, for repeats.
 (() => {
   "use strict";
@@ -14,16 +14,23 @@
     2.1199, 2.1098, 2.1009, 2.093, 2.086, 2.0796, 2.0739, 2.0687, 2.0639, 2.0595, 2.0555, 2.0518, 2.0484, 2.0452, 2.0423,
   ];
   const FORMATS = {
-    number: tracksite.number,
     duration: tracksite.duration,
     time: (value) => new Date(value).toISOString().slice(0, 16).replace("T", " "),
   };
+  // A number with so many decimals, as `pages.board.fixed` writes it.
+  function fixed(value, decimals) {
+    const size = Math.abs(value);
+    if (value === null || decimals === null || !Number.isFinite(value)) return tracksite.number(value);
+    if (size >= 1e6 || (size > 0 && size < 10 ** -decimals)) return tracksite.number(value);
+    const text = value.toFixed(decimals);
+    return (decimals ? text : text.replace(/\B(?=(\d{3})+$)/g, ",")).replace("-", "−");
+  }
   const collator = new Intl.Collator("en", { numeric: true });
 
   function numberColumn(spec) {
     const values = spec.values.map((value) => (typeof value === "string" ? Number(value) : value));
     const keys = Float64Array.from(values, (value) => value ?? NaN);
-    const format = FORMATS[spec.format];
+    const format = spec.format === "number" ? (value) => fixed(value, spec.decimals) : FORMATS[spec.format];
     const type = spec.format === "time" ? "time" : "number";
     const number = (row) => values[row];
     const text = (row) => (values[row] === null ? null : format(values[row]));
@@ -246,7 +253,7 @@
     if (first) views.forEach((view) => view(board));
   };
   // `view(board)` is called once, when the page is read and the data is there.
-  window.tracksiteBoard = { interval, board, view: (view) => (board.data ? view(board) : views.push(view)) };
+  window.tracksiteBoard = { interval, fixed, board, view: (view) => (board.data ? view(board) : views.push(view)) };
   tracksite.use("leaderboard", (data) => (newest = data));
   tracksite.mount(load);
   document.addEventListener("tracksite:update", load);

@@ -1,24 +1,43 @@
 // Life for the static charts of a run page: read-out under the pointer or by arrow keys, and a
-// logarithmic scale. The numbers come from the chart itself: data-x, data-y, data-domain, data-box.
+// logarithmic scale. A line's path is its data: whole numbers that data-unit (first step, stride,
+// lowest value, unit) makes steps and values, and that the path's matrix scales to pixels.
 (() => {
   "use strict";
   const { svg, el, number, mount } = tracksite;
 
-  const numbers = (text) => text.split(" ").map((word) => ({ nan: NaN, inf: Infinity, "-inf": -Infinity })[word] ?? Number(word));
-  // "first+count*stride", or all steps
-  const steps = (text) => {
-    const even = /^(-?\d+)\+(\d+)\*(\d+)$/.exec(text);
-    if (!even) return numbers(text);
-    const [first, count, stride] = even.slice(1).map(Number);
-    return Array.from({ length: count }, (_, at) => first + at * stride);
+  const words = (text) => text.split(" ").map(Number);
+  // "M0 5l4-5 3 2M9 7l…" -> [[x, y], …]; what is not finite stands in data-odd: "8 NaN 9 Infinity".
+  const points = (path, odd) => {
+    const found = [];
+    let x = 0, y = 0;
+    for (const [, pen, across, up] of path.matchAll(/([Ml ]?)(\d+) ?(-?\d+)/g)) {
+      if (pen !== "M" && across === "0" && up === "0") continue; // the dot of a lone point
+      x = pen === "M" ? Number(across) : x + Number(across);
+      y = pen === "M" ? Number(up) : y + Number(up);
+      found.push([x, y]);
+    }
+    const others = odd ? words(odd) : [];
+    for (let at = 0; at < others.length; at += 2) found.push([others[at], others[at + 1]]);
+    return others.length ? found.sort((one, other) => one[0] - other[0]) : found;
   };
+  const exact = (value) => Number(value.toPrecision(15)); // without the noise of adding floats
   const read = (plot) => {
-    const [x0, x1, y0, y1] = numbers(plot.dataset.domain);
-    const [left, top, width, height] = numbers(plot.dataset.box);
-    const lines = [...plot.querySelectorAll(".line")].map((node) => ({
-      node, name: node.dataset.name, x: steps(node.dataset.x), y: numbers(node.dataset.y),
-    }));
-    return { plot, x0, x1, y0, y1, left, top, width, height, lines };
+    const [first, stride, lowest, unit] = words(plot.dataset.unit);
+    const [left, top, width, height] = words(plot.dataset.box);
+    const lines = [...plot.querySelectorAll(".line")].map((node) => {
+      const found = points(node.querySelector("path").getAttribute("d"), node.dataset.odd);
+      return {
+        node, name: node.dataset.name,
+        x: found.map(([x]) => first + x * stride), y: found.map(([, y]) => exact(lowest + y * unit)),
+      };
+    });
+    const [a, , , d, e, f] = words(plot.querySelector(".line path").getAttribute("transform").slice(7, -1));
+    const stepOf = (pixel) => first + ((pixel - e) / a) * stride;
+    const valueOf = (pixel) => lowest + ((pixel - f) / d) * unit;
+    return {
+      plot, left, top, width, height, lines,
+      x0: stepOf(left), x1: stepOf(left + width), y0: valueOf(top + height), y1: valueOf(top),
+    };
   };
   const nearest = (values, wanted) => {
     let low = 0, high = values.length - 1;
@@ -66,11 +85,14 @@
     const grid = chart.plot.querySelector(".grid");
     chart.linear ??= {
       labels: [...ticks.querySelectorAll(".y")], grid: grid.getAttribute("d"),
-      paths: chart.lines.map((line) => line.node.querySelector("path").getAttribute("d")),
     };
     ticks.querySelectorAll(".y").forEach((node) => node.remove());
-    chart.lines.forEach((line, at) => line.node.querySelector("path")
-      .setAttribute("d", log ? logPath(chart, line) : chart.linear.paths[at]));
+    for (const { node } of chart.lines) node.querySelector(".log-path")?.remove();
+    if (log) {
+      for (const line of chart.lines) {
+        line.node.append(svg("path", { class: "log-path", transform: "scale(.1)", d: logPath(chart, line) }));
+      }
+    }
     if (!log) {
       ticks.prepend(...chart.linear.labels);
       grid.setAttribute("d", chart.linear.grid);
@@ -118,7 +140,8 @@
   const enliven = (figure) => {
     const plot = figure.querySelector("svg.plot");
     if (!plot) return;
-    const mark = plot.dataset.domain + (plot.querySelector(".line")?.dataset.y ?? "");
+    const mark = [plot.dataset.unit, ...[...plot.querySelectorAll(".line")].map((node) =>
+      node.querySelector("path").getAttribute("d") + (node.dataset.odd ?? ""))].join();
     if (figure.tracksiteMark === mark && figure.querySelector(".scale, figcaption")) {
       if (!figure.hasAttribute("data-log") || figure.querySelector(".scale")) return;
     }

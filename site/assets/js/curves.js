@@ -1,17 +1,20 @@
-// Curves of the best runs: one uPlot chart per chosen metric, with a shared cursor and one legend.
-// The data script (`curves`: {runs, keys, series: [{run, key, steps, values}]}) and uPlot are
-// loaded when the section comes near the screen.
+// Curves: one uPlot chart per chosen metric, with a shared cursor and one legend. A line is a run,
+// or, where runs repeat each other but for the seed, the mean of a setting within its interval.
+// The data script (`curves`, as charts/curves.py describes it) and uPlot are loaded when the
+// section comes near the screen.
 (() => {
   "use strict";
 
   const library = new URL("../vendor/uPlot.iife.min.js", document.currentScript.src).href;
   const { el, colour, number } = tracksite;
   const FIRST_KEYS = 4;
-  const FIRST_RUNS = 8; // as many as there are colours
+  const FIRST_LINES = 8; // shown at first: as many as there are colours
+  const LISTED_RUNS = 12; // in the legend, besides selected ones
   const HEIGHT = 220;
   const DASHES = [undefined, [6, 3], [2, 3]];
 
-  const lineColour = (run) => colour(`--c${(run % 8) + 1}`);
+  const lineColour = (place) => colour(`--c${(place % 8) + 1}`);
+  const translucent = (rgb) => rgb.replace("rgb(", "rgba(").replace(")", ", 0.16)");
   const addScript = (src) =>
     new Promise((done, fail) => {
       const script = el("script", { src });
@@ -35,16 +38,51 @@
   function start(section) {
     const live = section.querySelector("[data-curves-live]");
     const { board } = tracksiteBoard;
-    const state = { keys: null, log: false, weight: 0, hidden: new Set() };
-    let [data, charts] = [null, []];
+    const state = { keys: null, log: false, weight: 0, means: true, chosen: new Map() };
+    let [data, charts, lines] = [null, [], []];
 
-    const nameOf = (run) => {
-      const row = board.rowOf?.get(data.runs[run]);
-      return (row !== undefined && board.columns.get("name")?.text(row)) || data.runs[run].slice(0, 8);
+    // ---- lines: {id, place, name, runs, selected, curves: Map of key → {steps, values, low, high, counts}}
+    const nameOf = (id) => {
+      const row = board.rowOf?.get(id);
+      return (row !== undefined && board.columns.get("name")?.text(row)) || id.slice(0, 8);
     };
-    const isSelected = (run) => board.state.selected?.includes(data.runs[run]);
-    const anySelected = () => data.runs.some((_, run) => isSelected(run));
-    const shownSeries = (key) => data.series.filter((one) => one.key === key && !state.hidden.has(one.run));
+    const byKey = (list) => new Map(list.map((one) => [one.key, one]));
+    const isMeans = () => state.means && data.settings.length > 0;
+    function meanLines() {
+      const groups = new Set([...board.selected].map((row) => board.data.groups?.[row]));
+      return data.settings.map(({ group, label, count }, place) => ({
+        id: `setting ${group}`, place, name: label, runs: count, selected: groups.has(group),
+        curves: byKey(data.means.filter((one) => one.setting === place)),
+      }));
+    }
+    function runLines() {
+      const selected = new Set(board.state.selected);
+      const all = data.runs.map((id, place) => ({
+        id, place, name: nameOf(id), runs: 1, selected: selected.has(id),
+        curves: byKey(data.series.filter((one) => one.run === place)),
+      }));
+      return all.filter((one) => one.place < LISTED_RUNS || one.selected);
+    }
+    const isShown = (one) => state.chosen.get(one.id) ?? (one.place < FIRST_LINES || one.selected);
+    const anySelected = () => lines.some((one) => one.selected);
+    const shownLines = (key) => lines.filter((one) => isShown(one) && one.curves.has(key));
+    const fullName = (one) => (one.runs > 1 ? `${one.name} (${one.runs} runs)` : one.name);
+
+    // What is drawn, what is not, and what the shades mean.
+    function said() {
+      const selected = board.state.selected.length;
+      const means = isMeans();
+      const missing = means
+        ? selected - [...board.selected].filter((row) => data.settings.some(({ group }) => group === board.data.groups[row])).length
+        : board.state.selected.filter((id) => !data.runs.includes(id)).length;
+      const some = means
+        ? "Lines are means over runs with the same params but for the seed, at the steps that all of them under way there have; the shade is the 95 % interval of the mean (Student’s t), of two runs their range."
+        : "";
+      const kept = !means && data.having > data.runs.length ? ` Curves are kept for the ${number(data.runs.length)} best of ${number(data.having)} runs.` : "";
+      const kind = means ? "the best settings" : "them";
+      const left = missing ? ` ${number(missing)} of the ${number(selected)} selected ${selected === 1 ? "run is" : "runs are"} not among ${kind}; ${missing === 1 ? "its page shows its" : "their pages show their"} curves.` : "";
+      return `${some}${kept}${left}`.trim();
+    }
 
     // ---- controls
     const toggle = (text, pressed, act) => {
@@ -72,49 +110,76 @@
         value.textContent = state.weight.toFixed(2);
         draw();
       });
+      const means = el("input", { type: "checkbox", checked: state.means });
+      means.addEventListener("change", () => {
+        state.means = means.checked;
+        draw();
+      });
       return [
         el("div", { class: "curve-tools" },
           el("div", { class: "chips", role: "group", "aria-label": "Metrics" }, ...keys),
+          data.settings.length ? el("label", { class: "check" }, means, "Mean of repeats") : null,
           log,
           el("label", { class: "check" }, "Smoothing ", slider, value)),
         legend,
+        words,
         grid,
         el("p", { class: "note" }, "Drag across a chart to zoom in, double-click to zoom out. Gaps are values that are not finite."),
       ];
     }
-    const legend = el("ul", { class: "legend curve-legend", "aria-label": "Runs" });
+    const legend = el("ul", { class: "legend curve-legend", "aria-label": "Lines" });
+    const words = el("p", { class: "note curve-words", role: "status" });
     const grid = el("div", { class: "charts curve-charts" });
 
     function drawLegend() {
-      legend.replaceChildren(...data.runs.map((id, run) => {
-        const key = el("span", { class: `key k${(run % 8) + 1}${run > 7 ? " dashed" : ""}`, "aria-hidden": "true" });
-        const button = toggle(nameOf(run), !state.hidden.has(run), () => {
-          if (!state.hidden.delete(run)) state.hidden.add(run);
+      words.textContent = said();
+      legend.replaceChildren(...lines.map((one) => {
+        const key = el("span", { class: `key k${(one.place % 8) + 1}${one.place > 7 ? " dashed" : ""}`, "aria-hidden": "true" });
+        const button = toggle(fullName(one), isShown(one), () => {
+          state.chosen.set(one.id, !isShown(one));
           draw();
-          return !state.hidden.has(run);
+          return isShown(one);
         });
-        button.title = "Show or hide this run";
+        button.title = "Show or hide this line";
         button.prepend(key);
-        return el("li", { class: isSelected(run) ? "selected" : null }, button);
+        return el("li", { class: one.selected ? "selected" : null }, button);
       }));
     }
 
     // ---- charts
+    // What uPlot draws of one metric: a series per line, and two more around a mean.
     function columns(key) {
-      const list = shownSeries(key).map((one) => ({ ...one, values: state.weight ? smooth(one.values, state.weight) : one.values }));
-      const raw = state.weight ? shownSeries(key) : [];
-      const all = [...raw.map((one) => ({ ...one, faint: true })), ...list];
-      const usable = all.map(({ values }) => (state.log ? values.map((value) => (value > 0 ? value : null)) : values));
-      const table = all.length ? uPlot.join(all.map((one, i) => [one.steps, usable[i]])) : [[0], []];
-      return { all, table };
+      const all = [];
+      const add = (line, role, values) => all.push({ line, role, steps: line.curves.get(key).steps, values: usable(values, line.curves.get(key), role) });
+      const eased = (values) => (state.weight ? smooth(values, state.weight) : values);
+      for (const line of shownLines(key)) {
+        const { values, low, high } = line.curves.get(key);
+        if (state.weight) add(line, "faint", values);
+        if (low) {
+          add(line, "high", eased(high));
+          add(line, "low", eased(low));
+        }
+        add(line, "line", eased(values));
+      }
+      const table = all.length ? uPlot.join(all.map((one) => [one.steps, one.values])) : [[0], []];
+      const bands = all.flatMap(({ line, role }, n) => (role === "high" ? [{ series: [n + 1, n + 2], fill: translucent(lineColour(line.place)) }] : []));
+      return { all, table, bands };
     }
 
-    function seriesOptions(one) {
-      const faded = one.faint || (anySelected() && !isSelected(one.run));
+    // On a log scale only what is above 0 has a place; an interval that reaches lower is cut off.
+    function usable(values, { values: centre }, role) {
+      if (!state.log) return values;
+      const floor = role === "low" ? Math.min(...centre.filter((value) => value > 0)) / 10 : NaN;
+      return values.map((value) => (value > 0 ? value : role === "low" && value !== null && Number.isFinite(floor) ? floor : null));
+    }
+
+    function seriesOptions({ line, role, steps }) {
+      if (role === "low" || role === "high") return { label: role, stroke: "transparent", width: 0, points: { show: false } };
+      const faded = role === "faint" || (anySelected() && !line.selected);
       return {
-        label: nameOf(one.run), stroke: lineColour(one.run), alpha: faded ? 0.3 : 1,
-        width: one.faint ? 1 : isSelected(one.run) ? 3 : 1.5, dash: DASHES[Math.floor(one.run / 8)],
-        points: { show: one.steps.length < 2 ? true : undefined, size: 5 },
+        label: line.name, stroke: lineColour(line.place), alpha: faded ? 0.3 : 1,
+        width: role === "faint" ? 1 : line.selected ? 3 : 1.5, dash: DASHES[Math.floor(line.place / 8) % 3],
+        points: { show: steps.length < 2 ? true : undefined, size: 5 },
       };
     }
 
@@ -126,7 +191,7 @@
     const fontFamily = () => getComputedStyle(document.body).fontFamily;
 
     function chart(key, width) {
-      const { all, table } = columns(key);
+      const { all, table, bands } = columns(key);
       const tip = el("div", { class: "curve-tip", hidden: true });
       const options = {
         width, height: HEIGHT, legend: { show: false }, padding: [8, 8, 0, 0],
@@ -135,7 +200,8 @@
         scales: { x: { time: false }, y: { distr: state.log ? 3 : 1 } },
         axes: [{ ...axis("step"), space: 60, size: 26 }, { ...axis(""), labelSize: 0, size: axisSize }],
         series: [{ label: "step" }, ...all.map(seriesOptions)],
-        hooks: { setCursor: [(plot) => readOut(plot, tip, all)] },
+        bands,
+        hooks: { setCursor: [(plot) => readOut(plot, tip, all, key)] },
       };
       const holder = el("div", { class: "curve-plot", role: "img", "aria-label": describe(key) });
       const figure = el("figure", { class: "chart" }, el("figcaption", {}, el("span", { class: "chart-title" }, data.keys[key])), holder);
@@ -147,26 +213,27 @@
     const axisSize = (_, values) => 14 + 7 * Math.max(2, ...(values ?? []).map((value) => value.length));
 
     function describe(key) {
-      const parts = shownSeries(key).map(({ run, values }) => {
-        const known = values.filter((value) => value !== null);
-        return `${nameOf(run)} from ${number(known[0])} to ${number(known.at(-1))}`;
+      const parts = shownLines(key).map((one) => {
+        const known = one.curves.get(key).values.filter((value) => value !== null);
+        return `${fullName(one)} from ${number(known[0])} to ${number(known.at(-1))}`;
       });
-      return `${data.keys[key]} over steps: ${parts.join("; ") || "no run shown"}`;
+      return `${data.keys[key]} over steps: ${parts.join("; ") || "nothing shown"}`;
     }
 
     // What the runs had at the cursor's step; a run without a point there shows its last one before.
-    function readOut(plot, tip, all) {
+    function readOut(plot, tip, all, key) {
       const { idx, left, top } = plot.cursor;
       const here = idx !== null && idx !== undefined && left >= 0 && plot.over.matches(":hover");
       tip.hidden = !here;
       if (!here) return;
-      const lines = all
-        .map((one, place) => ({ ...one, at: lastKnown(plot.data[place + 1], idx) }))
-        .filter((one) => !one.faint && one.at !== null)
-        .sort((a, b) => b.at - a.at);
+      const found = all
+        .map((one, n) => ({ ...one, values: plot.data[n + 1], at: lastKnown(plot.data[n + 1], idx) }))
+        .filter((one) => one.role === "line" && one.at !== null)
+        .map((one) => ({ ...one, value: one.values[one.at] }))
+        .sort((a, b) => b.value - a.value);
       tip.replaceChildren(
         el("strong", {}, `step ${number(plot.data[0][idx])}`),
-        ...lines.map((one) => el("span", {}, el("span", { class: `key k${(one.run % 8) + 1}` }), ` ${number(one.at)} `, el("span", { class: "muted" }, nameOf(one.run)))),
+        ...found.map(({ line, value, at }) => el("span", {}, el("span", { class: `key k${(line.place % 8) + 1}` }), ` ${number(value)} `, el("span", { class: "muted" }, `${around(line, key, plot.data[0][at])}${line.name}`))),
       );
       const right = left > plot.over.clientWidth / 2;
       tip.style.left = right ? "" : `${left + 12}px`;
@@ -175,11 +242,21 @@
     }
 
     function lastKnown(values, idx) {
-      for (let place = idx; place >= 0; place--) if (Number.isFinite(values[place])) return values[place];
+      for (let place = idx; place >= 0; place--) if (Number.isFinite(values[place])) return place;
       return null;
     }
 
+    // The interval of a mean at a step, and of how many of its runs it is, if not of all.
+    function around(line, key, step) {
+      const { steps, low, high, counts } = line.curves.get(key);
+      const place = steps.indexOf(step);
+      const count = Array.isArray(counts) ? counts[place] : counts;
+      const of = count !== undefined && count < line.runs ? `, ${count} of ${line.runs} runs` : "";
+      return low && low[place] !== null ? `(${number(low[place])} to ${number(high[place])}${of}) ` : of ? `(${of.slice(2)}) ` : "";
+    }
+
     function draw() {
+      lines = isMeans() ? meanLines() : runLines();
       const zooms = new Map(charts.map(({ plot, key }) => [key, zoomOf(plot)]));
       charts.forEach(({ plot }) => plot.destroy());
       grid.replaceChildren();
@@ -196,7 +273,7 @@
       const { min, max } = plot.scales.x;
       const steps = plot.data[0];
       if (min === null || max === null || min === undefined) return null;
-    return min > steps[0] || max < steps.at(-1) ? { min, max } : null;
+      return min > steps[0] || max < steps.at(-1) ? { min, max } : null;
     }
     const widthOf = () => Math.max(240, grid.clientWidth - 30);
     function fit() {
@@ -211,7 +288,6 @@
       data = newest;
       const wanted = data.keys.slice(0, FIRST_KEYS).map((_, key) => key);
       state.keys ??= new Set(wanted);
-      if (first) data.runs.slice(FIRST_RUNS).forEach((_, place) => state.hidden.add(FIRST_RUNS + place));
       if (first) {
         live.hidden = false;
         live.replaceChildren(...controls());

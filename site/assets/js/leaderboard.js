@@ -8,7 +8,7 @@
   const KINDS = [["metric", "Metrics"], ["param", "Params"], ["attribute", "Attributes"], ["tag", "Tags"]];
 
   const { el, number } = tracksite;
-  const { interval } = tracksiteBoard;
+  const { interval, fixed } = tracksiteBoard;
 
   const isNumber = (column) => column.numeric && column.type !== "time";
 
@@ -45,7 +45,8 @@
       button.dataset.key = `sort ${column.id}`;
       button.addEventListener("click", (event) => sortBy(column.id, event.shiftKey));
       const cell = el("th", { scope: "col", class: isNumber(column) ? "num" : column.id === "name" ? "name" : null }, button);
-      cell.style.minWidth = `${width(column)}ch`;
+      cell.style.setProperty("--least", `${width(column)}ch`);
+      if (column.id === `metrics.${board.data.metric}`) cell.classList.add("primary");
       if (place === 0) cell.setAttribute("aria-sort", down ? "descending" : "ascending");
       return cell;
     }
@@ -71,14 +72,16 @@
       return `${counts.size} values`;
     }
 
-    // The mean to the last digit that its interval leaves sure: two digits of the interval.
+    // Mean and half interval with the decimals of the column, so that all rows line up; in a column
+    // without any, the mean to the last digit that its interval leaves sure.
     function meanText(column, rows) {
       const { count, mean, half } = interval(column, rows);
       if (!count) return "–";
-      if (!(half > 0) || column.format !== number) return column.format(mean) + (half > 0 ? ` ± ${column.format(half)}` : "");
-      const digits = Math.max(0, 1 - Math.floor(Math.log10(half)));
-      if (digits > 8 || half >= 1e6) return `${number(mean)} ± ${number(half)}`;
-      return `${mean.toFixed(digits).replace("-", "−")} ± ${half.toFixed(digits)}`;
+      if (!(half > 0)) return column.format(mean);
+      if (column.type !== "number" || column.id === "duration_s") return `${column.format(mean)} ± ${column.format(half)}`;
+      const sure = Math.max(0, 1 - Math.floor(Math.log10(half)));
+      const digits = column.decimals ?? (sure > 8 || half >= 1e6 ? null : sure);
+      return `${fixed(mean, digits)} ± ${fixed(half, digits)}`;
     }
 
     function cell(column, item) {

@@ -5,9 +5,10 @@
 
   const { el, colour, number } = tracksite;
   const HEIGHT = 320;
-  const TOP = 34;
+  const TOP = 52;
   const BOTTOM = 20;
-  const SIDE = 56;
+  const GAP = 8; // between an axis and its labels
+  const MOST_LABEL = 84; // pixels of a label; longer ones end in …
   const STEP = 104; // least distance of two axes
   const MOST_LINES = 4000;
   const MOST_AXES = 10;
@@ -100,10 +101,10 @@
     const brushes = el("div", { class: "chips parallel-brushes", role: "group", "aria-label": "Brushes" });
     const note = el("p", { class: "note" });
     place.replaceChildren(scroll, brushes, note);
-    let [axes, known, width] = [[], null, 0];
+    let [axes, known, width, sides] = [[], null, 0, [0, 0]];
     const [drawSoon, brushSoon] = [inNextFrame(), inNextFrame()];
 
-    const xOf = (n) => SIDE + (n * (width - 2 * SIDE)) / Math.max(1, axes.length - 1);
+    const xOf = (n) => sides[0] + (n * (width - sides[0] - sides[1])) / Math.max(1, axes.length - 1);
     const yOf = (at) => TOP + (1 - at) * (HEIGHT - TOP - BOTTOM);
     const brushOf = (axis) => board.state.brush.find(([id]) => id === axis.column.id);
 
@@ -154,13 +155,35 @@
       }
     }
 
+    const font = () => `11px ${getComputedStyle(document.body).fontFamily}`;
+
+    // Labels stand left of their axis, those of the last one right of it, where no line crosses
+    // them; elsewhere they have the page's colour behind them. Each side has room for its labels.
+    function margins(context) {
+      context.font = font();
+      const widest = (axis) => Math.max(...axis.ticks.map(([, label]) => Math.min(MOST_LABEL, context.measureText(label).width)));
+      const title = (axis) => Math.max(...titleLines(context, axis).map((text) => context.measureText(text).width)) / 2;
+      return [axes[0], axes.at(-1)].map((axis) => Math.ceil(Math.max(widest(axis) + GAP + 4, title(axis) + 2, 24)));
+    }
+
+    // A long name breaks in two after a separator, as near to its middle as it can.
+    function titleLines(context, { column: { label } }) {
+      const most = STEP - 12;
+      if (context.measureText(label).width <= most) return [label];
+      const breaks = [...label.matchAll(/[/_.:\s-]+/g)].map((found) => found.index + found[0].length).filter((at) => at < label.length);
+      const middle = label.length / 2;
+      const at = breaks.sort((a, b) => Math.abs(a - middle) - Math.abs(b - middle))[0];
+      const lines = at ? [label.slice(0, at).trim(), label.slice(at).trim()] : [label];
+      return lines.map((text) => shorten(context, text, most));
+    }
+
     function scales(context) {
       context.globalAlpha = 1;
-      context.lineWidth = 1;
-      context.font = `11px ${getComputedStyle(document.body).fontFamily}`;
+      context.font = font();
       const [text, muted, strong, accent, bg] = ["--text", "--muted", "--line-strong", "--accent", "--bg"].map(colour);
       axes.forEach((axis, n) => {
         const x = xOf(n);
+        context.lineWidth = 1;
         context.strokeStyle = strong;
         context.beginPath();
         context.moveTo(x, TOP);
@@ -168,22 +191,23 @@
         context.stroke();
         context.textAlign = "center";
         context.fillStyle = text;
-        context.fillText(shorten(context, axis.column.label, STEP - 8), x, 12);
+        titleLines(context, axis).forEach((one, row, { length }) => context.fillText(one, x, 24 + 13 * (row - length + 1)));
         if (axis.log) {
           context.fillStyle = muted;
-          context.fillText("log", x, 25);
+          context.fillText("log scale", x, 38);
         }
-        context.textAlign = "right";
+        const last = n === axes.length - 1;
+        context.textAlign = last ? "left" : "right";
         for (const [at, label] of axis.ticks) {
-          context.lineWidth = 3;
-          context.strokeStyle = bg;
-          const shown = shorten(context, label, SIDE - 12);
-          context.strokeText(shown, x - 6, yOf(at) + 4);
+          const shown = shorten(context, label, MOST_LABEL);
+          const [from, y, long] = [last ? x + GAP : x - GAP, yOf(at), context.measureText(shown).width];
+          context.globalAlpha = 0.88;
+          context.fillStyle = bg;
+          context.fillRect(last ? from - 3 : from - long - 3, y - 8, long + 6, 16);
+          context.globalAlpha = 1;
           context.fillStyle = muted;
-          context.fillText(shown, x - 6, yOf(at) + 4);
-          context.lineWidth = 1;
-          context.strokeStyle = strong;
-          context.strokeRect(x - 3, yOf(at), 3, 0);
+          context.fillText(shown, from, y + 4);
+          context.strokeRect(last ? x : x - 4, y, 4, 0);
         }
         const brush = brushOf(axis);
         if (!brush) return;
@@ -222,7 +246,8 @@
       }
       place.closest("section").hidden = axes.length < 2;
       if (axes.length < 2) return;
-      width = Math.max(scroll.clientWidth, SIDE * 2 + (axes.length - 1) * STEP);
+      sides = margins(canvas.getContext("2d"));
+      width = Math.max(scroll.clientWidth, sides[0] + sides[1] + (axes.length - 1) * STEP);
       const scale = devicePixelRatio || 1;
       canvas.width = width * scale;
       canvas.height = HEIGHT * scale;
