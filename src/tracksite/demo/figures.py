@@ -19,11 +19,11 @@ _INK, _PAPER = "#1b1b1b", "#ffffff"
 def importance(weights: NDArray[np.float64]) -> Figure:
     """Return a map of the importance of each pixel, from an array of shape (64,) that sums to 1."""
     top = int(np.argmax(weights))
-    share = f"row {top // 8}, column {top % 8}: {weights[top]:.1%} of the decrease in impurity"
-    figure, axes = _square(f"Importance of each pixel\n{share}")
+    share = f"row {top // 8}, column {top % 8}: {weights[top]:.1%}"
+    figure, axes = _square(f"Decrease in impurity, by pixel\nmost at {share}")
     axes.imshow(weights.reshape(8, 8), cmap="viridis")
-    axes.set_xticks([])
-    axes.set_yticks([])
+    axes.set_xlabel("column of pixels")
+    axes.set_ylabel("row of pixels")
     return figure
 
 
