@@ -24,6 +24,7 @@ from tracksite.store.ids import new_run_id
 from tracksite.store.livelog import patch_frame, point_frame, read_segment, series_frames
 from tracksite.store.local import LocalStore
 from tracksite.store.process import HEARTBEAT_LIMIT_S, identity, is_alive
+from tracksite.store.recovery import recover
 from tracksite.store.writer import RunWriter
 
 HEADER = {"format": 1, "run_id": "0" * 32, "kind": "run", "writer": "a" * 12, "seq": 0}
@@ -112,6 +113,20 @@ def test_a_killed_writer_loses_nothing_and_shows_as_interrupted(store):
     assert logged["step"].to_list() == list(range(logged.height))
     assert logged.height > acknowledged
     assert one_run(store)["status"] == "interrupted"
+
+
+def test_a_series_of_zeros_is_no_empty_room(store):
+    """Zeros that were logged are seen and recovered, though a log is filled up with zeros."""
+    run_script(
+        store,
+        """
+        writer.series("flat", [0.0] * 1000, list(range(1000)), [0] * 1000)
+        os.kill(os.getpid(), 9)
+        """,
+    ).communicate()
+    assert points(store)["step"].to_list() == list(range(1000))
+    assert recover(store.root, now=0)
+    assert points(store)["step"].to_list() == list(range(1000))
 
 
 def test_a_stopped_writer_is_still_running(store):

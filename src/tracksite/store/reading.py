@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tracksite.errors import DamageError
 from tracksite.schema import Problem, points_schema
 from tracksite.store import parts, patches, points
-from tracksite.store.livelog import SEGMENT_NAME, LiveSegment, read_segment
+from tracksite.store.livelog import SEGMENT_NAME, SLOT, LiveSegment, read_segment
 from tracksite.store.process import is_alive
 
 if TYPE_CHECKING:
@@ -25,7 +25,16 @@ _HEADER_BYTES = 1 << 13  # more than any header of a live log
 
 @dataclass(frozen=True)
 class SegmentName:
-    """A live log's name, bytes and time, as found."""
+    """A live log's name, bytes and time, as found.
+
+    Attributes:
+        run_id: whose log.
+        writer: as in its name.
+        seq: as in its name.
+        file: its name.
+        content: all its bytes, with the zeros that it was filled up with.
+        heartbeat: when it was last written to, seconds since 1970.
+    """
 
     run_id: str
     writer: str
@@ -36,8 +45,9 @@ class SegmentName:
 
     @property
     def stamp(self) -> str:
-        """What changes when the log grows."""
-        return f"{self.file}:{len(self.content)}"
+        """What changes when the log grows: how many whole slots are in use."""
+        used = len(self.content.rstrip(b"\0"))
+        return f"{self.file}:{used + -used % SLOT}"
 
 
 @dataclass(frozen=True)
@@ -98,20 +108,19 @@ def _size(path: Path) -> int:
 
 
 def list_segments(folder: Path, run_ids: Collection[str] | None) -> list[SegmentName]:
-    """Return the live logs with the bytes that are in use."""
+    """Return the live logs, as they are at this moment."""
     found = []
     for file in sorted(names_in(folder, run_ids)):
         name = SEGMENT_NAME.fullmatch(file)
         if name is None:
             continue
         try:
-            content = (folder / file).read_bytes().rstrip(b"\0")
+            content = (folder / file).read_bytes()
             heartbeat = (folder / file).stat().st_mtime
         except OSError:
             continue  # it became a part meanwhile
-        padded = content + bytes(-len(content) % 32)
         found.append(
-            SegmentName(name["run_id"], name["writer"], int(name["seq"]), file, padded, heartbeat)
+            SegmentName(name["run_id"], name["writer"], int(name["seq"]), file, content, heartbeat)
         )
     return found
 
