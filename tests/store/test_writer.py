@@ -21,7 +21,7 @@ from tracksite.errors import ArgumentError, DamageError, StoreError
 from tracksite.query.runs import fold
 from tracksite.store import livelog
 from tracksite.store.ids import new_run_id
-from tracksite.store.livelog import patch_frame, point_frame, read_segment, series_frames
+from tracksite.store.livelog import patch_frame, point_frame, read_segment, series_frame
 from tracksite.store.local import LocalStore
 from tracksite.store.process import HEARTBEAT_LIMIT_S, identity, is_alive
 from tracksite.store.recovery import recover
@@ -345,7 +345,7 @@ def test_series_frames_round_trip_at_any_alignment():
     expected = []
     for length in range(40):
         values = np.arange(length, dtype="<f8")
-        frames += series_frames(0, values.astype("<i8"), values.astype("<i8"), values)
+        frames.append(series_frame(0, values.astype("<i8"), values.astype("<i8"), values))
         frames.append(point_frame(0, -1, 0, -0.5))
         expected += [*values.tolist(), -0.5]
     assert read_segment(b"".join(frames)).points.values.tolist() == expected

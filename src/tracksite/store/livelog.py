@@ -8,15 +8,17 @@ A segment `live/<run_id>.<writer>.<seq>.wal` is a run of 32-byte slots, prealloc
 
 All numbers are little-endian; a crc is CRC-32 of the rest of the frame without its padding. The
 first frame is a patch frame with the segment's header; a frame `{"key": [number, name]}` names a
-key before its first point. Reading stops at the first frame that is empty or not whole. Writing
-is a copy into mapped memory, so a point that was logged outlives the process at once, and the
-disk a second later (`sync`). Where nothing can be mapped (full or read-only disk) the same frames
-are kept in memory until `settle` can put them into a file.
+key before its first point. Reading skips empty slots and stops at the first frame that is not
+whole. Writing is a copy into mapped memory, so a point that was logged outlives the process at
+once, and the disk a second later (`sync`). Where the file system cannot map, each frame is a
+`pwrite`. Where the disk refuses (full, read-only) the same frames are kept in memory until
+`settle` can put them into a file.
 """
 
 from __future__ import annotations
 
 import contextlib
+import copy
 import errno
 import json
 import mmap
@@ -48,6 +50,7 @@ LENGTH = (1 << 30) - 1
 SERIES_CHUNK = 1 << 20  # points a frame
 MEMORY_BYTES = 1 << 28  # kept in memory at most while the disk refuses
 _FIRST_BYTES, _MOST_GROWTH = 1 << 15, 1 << 23
+_CANNOT_RESERVE = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 _pack_body = struct.Struct("<Iqqd").pack
 _pack_point_into = struct.Struct("<IIqqd").pack_into
 _HEAD = struct.Struct("<II")
@@ -67,15 +70,12 @@ def patch_frame(patch: dict[str, Any]) -> bytes:
     return _long_frame(PATCH, content, b" ")
 
 
-def series_frames(
+def series_frame(
     key: int, steps: NDArray[np.int64], times: NDArray[np.int64], values: NDArray[np.float64]
-) -> Iterator[bytes]:
-    """Yield the frames of many points of one key: contiguous little-endian columns."""
-    for start in range(0, len(values), SERIES_CHUNK):
-        rows = slice(start, start + SERIES_CHUNK)
-        columns = [column[rows].tobytes() for column in (steps, times, values)]
-        head = _SERIES_HEAD.pack(key, 0, len(values[rows]))
-        yield _long_frame(SERIES, head + b"".join(columns), b"\0")
+) -> bytes:
+    """Return the frame of many points of one key: columns of at most SERIES_CHUNK values."""
+    columns = b"".join(column.tobytes() for column in (steps, times, values))
+    return _long_frame(SERIES, _SERIES_HEAD.pack(key, 0, len(values)) + columns, b"\0")
 
 
 def _long_frame(mark: int, content: bytes, padding: bytes) -> bytes:
@@ -85,44 +85,102 @@ def _long_frame(mark: int, content: bytes, padding: bytes) -> bytes:
 
 
 class Segment:
-    """One segment being written: mapped to a file, or in memory while the disk refuses."""
+    """One segment being written: mapped to a file, or in memory while the disk refuses.
 
-    def __init__(self, path: Path) -> None:
+    One thread, the `owner`, may call `append_point` at any time and needs no lock for it; all else
+    is for whoever holds the writer's lock. Each frame takes its slots first and is written then,
+    so that a signal handler may log in between. A thread that lost its segment meanwhile finds the
+    mapping closed: it gets an error, has written nothing and logs anew.
+
+    Attributes:
+        path: of the file.
+        used: bytes taken by frames so far.
+        size: bytes there is room for.
+        owner: ident of the thread that may append points; 0: none.
+        keys: metric key -> its number in this segment.
+        sealed: nothing is appended any more.
+        trouble: why the disk refused, if it did.
+    """
+
+    def __init__(self, path: Path, owner: int = 0) -> None:
         """Open `path` for writing; no error: `in_memory` says whether the disk refused."""
         self.path = path
         self.used = 0
-        self._file: int | None = None
-        self.buffer: mmap.mmap | bytearray = bytearray(_FIRST_BYTES)
         self.size = _FIRST_BYTES
+        self.owner = 0
+        self.keys: dict[str, int] = {}
+        self.sealed = False
         self.trouble: OSError | None = None
-        self.settle()
+        self._file: int | None = None
+        self.buffer: mmap.mmap | bytearray | None = bytearray(_FIRST_BYTES)  # None: by pwrite
+        if self.settle():
+            self.own(owner)
 
     @property
     def in_memory(self) -> bool:
         """Whether the frames are in memory alone."""
         return self._file is None
 
+    def own(self, thread: int) -> None:
+        """Let a thread append points without a lock, where the file is mapped."""
+        self.owner = thread if isinstance(self.buffer, mmap.mmap) else 0
+
+    def shared(self) -> Segment:
+        """Return this segment mapped anew and without an owner; the former owner's is closed."""
+        fresh = copy.copy(self)
+        fresh.owner, self.sealed = 0, True
+        if isinstance(self.buffer, mmap.mmap) and self._file is not None:
+            self.buffer.close()
+            fresh.used = self.used
+            fresh.buffer = _mapped(self._file, self.size)
+        return fresh
+
     def append(self, frame: bytes) -> None:
         """Add one frame; it outlives the process when this returns, unless `in_memory`.
 
         Raises:
             OSError: the disk has no room for it; all earlier frames are as safe as before.
+            ValueError: the segment is sealed.
         """
-        end = self.used + len(frame)
-        if end > self.size:
-            self._grow(end)
-        self.buffer[self.used : end] = frame
+        length = len(frame)
+        while self.used + length > self.size:
+            self._grow(self.used + length)
+        if self.sealed:
+            message = f"{self.path} is sealed"
+            raise ValueError(message)
+        at = self.used  # no signal is handled from here to the next line but one
+        end = at + length
         self.used = end
+        if self.buffer is not None:
+            self.buffer[at:end] = frame
+        elif self._file is not None:
+            _write(self._file, frame, at)
 
     def append_point(self, key: int, step: int, time_us: int, value: float) -> None:
-        """Add the frame of one point; as `append(point_frame(...))`, in half the time."""
-        at = self.used
-        end = at + SLOT
-        if end > self.size:
-            self._grow(end)
+        """Add the frame of one point, as the owner alone may.
+
+        Raises:
+            ValueError: there is no room.
+            TypeError: the segment is not the owner's any more.
+        """
         crc = crc32(_pack_body(key, step, time_us, value))
-        _pack_point_into(self.buffer, at, crc, key, step, time_us, value)
-        self.used = end
+        at = self.used
+        if at >= self.size:
+            raise ValueError
+        self.used = at + SLOT
+        _pack_point_into(self.buffer, at, crc, key, step, time_us, value)  # type: ignore[arg-type]
+
+    def number(self, key: str) -> int:
+        """Return the number of a metric key, which is named first if it is new; as `append`."""
+        number = self.keys.get(key)
+        if number is None:
+            number = self.keys[key] = len(self.keys)
+            try:
+                self.append(patch_frame({"key": [number, key]}))
+            except (OSError, ValueError):
+                del self.keys[key]
+                raise
+        return number
 
     def settle(self) -> bool:
         """Put the frames into a file if they are in memory; return whether they are in a file."""
@@ -133,16 +191,19 @@ class Segment:
         except OSError as error:
             self.trouble = error
             return False
+        frames = bytes((self.buffer or b"")[: self.used])
         try:
-            _reserve(file, self.size)
-            mapped = mmap.mmap(file, self.size)
-            mapped[: self.used] = bytes(self.buffer[: self.used])
-        except (OSError, ValueError) as error:
+            buffer = _mapped(file, self.size) if _reserve(file, self.size) else None
+            if buffer is None:
+                _write(file, frames, 0)
+            else:
+                buffer[: self.used] = frames
+        except OSError as error:
             os.close(file)
             self.path.unlink(missing_ok=True)
-            self.trouble = error if isinstance(error, OSError) else OSError(str(error))
+            self.trouble = error
             return False
-        self._file, self.buffer, self.trouble = file, mapped, None
+        self._file, self.buffer, self.trouble = file, buffer, None
         return True
 
     def sync(self) -> None:
@@ -151,26 +212,28 @@ class Segment:
             getattr(os, "fdatasync", os.fsync)(self._file)
             os.utime(self._file)
 
-    def content(self) -> bytes:
-        """Return the frames written so far."""
-        return bytes(self.buffer[: self.used])
-
-    def close(self, *, remove: bool) -> None:
-        """Let go of the file; `remove` it once its parts are written."""
+    def seal(self) -> None:
+        """Let nobody append any more."""
+        self.sealed, self.owner = True, 0
         if isinstance(self.buffer, mmap.mmap):
             self.buffer.close()
+
+    def content(self) -> bytes:
+        """Return the frames of a sealed segment."""
+        if self._file is None:
+            return bytes((self.buffer or b"")[: self.used])
+        os.lseek(self._file, 0, os.SEEK_SET)
+        with open(self._file, "rb", closefd=False) as file:
+            return file.read(self.used)
+
+    def close(self, *, remove: bool) -> None:
+        """Seal it and let go of the file; `remove` it once its parts are written."""
+        self.seal()
         if self._file is not None:
             os.close(self._file)
             self._file = None
         if remove:
             self.path.unlink(missing_ok=True)
-
-    def abandon(self) -> None:
-        """Let go of a segment that belongs to the parent of this forked process."""
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
-        self.buffer = bytearray()
 
     def _grow(self, least: int) -> None:
         size = max(least, self.size + min(self.size, _MOST_GROWTH))
@@ -181,17 +244,40 @@ class Segment:
             self.buffer.extend(bytes(size - len(self.buffer)))
         elif self._file is not None:
             _reserve(self._file, size)
-            self.buffer.resize(size)
-        self.size = size
+            if self.buffer is not None and size > self.size:
+                self.buffer.resize(size)
+        self.size = max(size, self.size)
 
 
-def _reserve(file: int, size: int) -> None:
-    """Allocate real blocks, so that a full disk is an error here and not a signal later."""
-    allocate = getattr(os, "posix_fallocate", None)
-    if allocate is not None:
-        allocate(file, 0, size)
-    else:
+def _reserve(file: int, size: int) -> bool:
+    """Allocate real blocks, so that a full disk is an error here and not a signal later.
+
+    Returns:
+        Whether it could: else the file must not be mapped.
+    """
+    try:
+        os.posix_fallocate(file, 0, size)
+    except AttributeError:  # not a system that gives signals
         os.truncate(file, size)
+    except OSError as error:
+        if error.errno not in _CANNOT_RESERVE:
+            raise
+        return False
+    return True
+
+
+def _mapped(file: int, size: int) -> mmap.mmap | None:
+    """Return a file mapped for writing; None where the file system cannot do that."""
+    try:
+        return mmap.mmap(file, size)
+    except (OSError, ValueError):
+        return None
+
+
+def _write(file: int, frame: bytes, at: int) -> None:
+    while frame:
+        written = os.pwrite(file, frame, at)
+        frame, at = frame[written:], at + written
 
 
 @dataclass(frozen=True)
@@ -255,13 +341,17 @@ def _frames(content: bytes) -> Iterator[dict[str, Any] | tuple[NDArray[Any], ...
         [("crc", "<u4"), ("word", "<u4"), ("step", "<i8"), ("time", "<i8"), ("value", "<f8")]
     )
     slots = np.frombuffer(content, layout, len(content) // SLOT)
-    marked = np.flatnonzero(slots["word"] >= PATCH)
+    empty = (slots.view("<u8").reshape(-1, SLOT // 8) == 0).all(axis=1)
+    slots = slots[: np.flatnonzero(~empty).max(initial=-1) + 1]
+    breaks = np.flatnonzero(empty[: len(slots)] | (slots["word"] >= PATCH))
     at = 0
     while at < len(slots):
         word, crc = int(slots["word"][at]), int(slots["crc"][at])
-        if word < PATCH:
-            following = np.searchsorted(marked, at)
-            end = int(marked[following]) if following < len(marked) else len(slots)
+        if empty[at]:
+            at += 1
+        elif word < PATCH:
+            following = np.searchsorted(breaks, at)
+            end = int(breaks[following]) if following < len(breaks) else len(slots)
             whole = _whole_points(content, slots["crc"], at, end)
             run = slots[at:whole]
             if len(run):
@@ -269,14 +359,14 @@ def _frames(content: bytes) -> Iterator[dict[str, Any] | tuple[NDArray[Any], ...
             if whole < end:
                 return
             at = end
-            continue
-        start = at * SLOT
-        length = word & LENGTH
-        body = content[start + 8 : start + 8 + length]
-        if len(body) < length or crc32(body, crc32(content[start + 4 : start + 8])) != crc:
-            return
-        yield json.loads(body) if word < SERIES else _series(body)
-        at += -(-(8 + length) // SLOT)
+        else:
+            start = at * SLOT
+            length = word & LENGTH
+            body = content[start + 8 : start + 8 + length]
+            if len(body) < length or crc32(body, crc32(content[start + 4 : start + 8])) != crc:
+                return
+            yield json.loads(body) if word < SERIES else _series(body)
+            at += -(-(8 + length) // SLOT)
 
 
 def _whole_points(content: bytes, crcs: NDArray[np.uint32], start: int, end: int) -> int:

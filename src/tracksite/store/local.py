@@ -122,8 +122,8 @@ class LocalStore:
         """Return the folder of a run's artifacts; it need not exist."""
         return self.root / "artifacts" / check_run_id(run_id)
 
-    def write_patch(self, run_id: str, kind: str, fields: Mapping[str, Any]) -> None:
-        """Write one patch as a part, durable when this returns.
+    def write_patch(self, run_id: str, kind: str, fields: Mapping[str, Any]) -> parts.PartName:
+        """Write one patch as a part, durable when this returns; return the part's name.
 
         Raises:
             OSError: the disk refused.
@@ -136,12 +136,14 @@ class LocalStore:
             seq=(seq := self._next_seq(run_id)),
             timestamp=time.time_ns() // 1000,
         )
-        parts.write_part(self.root / "log", (run_id, writer, seq), "runs", row)
+        return parts.write_part(self.root / "log", (run_id, writer, seq), "runs", row)
 
-    def open_writer(self, run_id: str, *, kind: str = "run", resume: bool = False) -> RunWriter:
-        """Return a writer for a new run, or for one that exists when `resume`."""
+    def open_writer(
+        self, run_id: str, *, kind: str = "run", resume: bool = False, strict: bool = False
+    ) -> RunWriter:
+        """Return a writer for a new run, or for one that exists when `resume`; see `RunWriter`."""
         seq = self._next_seq(check_run_id(run_id)) if resume else 0
-        return RunWriter(self.root, run_id, kind=kind, seq=seq)
+        return RunWriter(self.root, run_id, kind=kind, seq=seq, strict=strict)
 
     def _next_seq(self, run_id: str) -> int:
         taken = [part.seq for part in self._parts({run_id})]

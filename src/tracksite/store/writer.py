@@ -5,28 +5,42 @@ from __future__ import annotations
 import os
 import threading
 import time
+from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from tracksite.errors import StoreError
 from tracksite.schema import FORMAT
 from tracksite.store.ids import new_writer
-from tracksite.store.livelog import Segment, patch_frame, point_frame, series_frames
+from tracksite.store.livelog import (
+    SERIES_CHUNK,
+    Segment,
+    patch_frame,
+    point_frame,
+    series_frame,
+)
 from tracksite.store.patches import normalise
 from tracksite.store.process import identity
 from tracksite.store.saving import save_segment
 from tracksite.store.syncing import Syncer, warn_once
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
 ROTATE_BYTES = 1 << 26  # a live log of 2 million points becomes a part
+OWNER_CALLS = 64  # in a row make a thread the owner of a segment that has none
 
 
 class RunWriter:
-    """Appends to the live log of one run and turns it into parts."""
+    """Appends to the live log of one run and turns it into parts.
 
-    def __init__(self, root: Path, run_id: str, *, kind: str = "run", seq: int = 0) -> None:
+    Any thread may log. The thread that logs most appends its points without the lock, as the
+    owner of the segment; another one that comes along takes that away from it (`_current`).
+    """
+
+    def __init__(
+        self, root: Path, run_id: str, *, kind: str = "run", seq: int = 0, strict: bool = False
+    ) -> None:
         """Open a live log for a run (or another entity) of the store at `root`.
 
         Args:
@@ -34,37 +48,41 @@ class RunWriter:
             run_id: 32 hex digits.
             kind: one of `schema.KINDS`.
             seq: the first Lamport number to use: above every number of the run so far.
+            strict: raise StoreError where the disk refuses, rather than keep it in memory.
+
+        Raises:
+            StoreError: `strict`, and the disk refuses.
         """
         self.run_id = run_id
         self.root = root
         self._kind = kind
         self._seq = seq
+        self._strict = strict
         self._writer = new_writer()
-        self._lock = threading.Lock()
-        self._saving = threading.Lock()
+        self._lock = threading.RLock()  # re-entrant, because a signal handler may log
+        self._saving = threading.RLock()
         self._sealed: list[Segment] = []
         self._lost = 0
         self._closed = False
-        self._keys: dict[str, int] = {}
-        self._segment: Segment | None = self._open()
+        self._thread, self._calls = 0, 0  # who logged last, and how often in a row
+        self._segment = self._open(seq)
         _syncer.watch(self)
 
     def patch(self, **fields: Any) -> None:
         """Log any fields of a patch; see `patches.normalise` for their forms and errors."""
         frame = patch_frame(normalise(fields))
-        with self._lock:
-            self._append(frame)
+        self._log(lambda _: frame)
 
     def point(self, key: str, value: float, step: int, time_us: int) -> None:
         """Log one metric point; it survives the death of this process when this returns."""
-        with self._lock:
-            number = self._keys.get(key)
-            if number is None:
-                number = self._name(key)
-            try:
-                self._segment.append_point(number, step, time_us, value)  # type: ignore[union-attr]
-            except (OSError, AttributeError):  # no room, or no log yet after a fork or the end
-                self._append(point_frame(number, step, time_us, value))
+        try:
+            segment = self._segment
+            if segment.owner == get_ident():
+                segment.append_point(segment.keys[key], step, time_us, value)
+                return
+        except (KeyError, ValueError, TypeError):  # a new key, no room, or its mapping is closed
+            pass
+        self._log(lambda segment: point_frame(segment.number(key), step, time_us, value))
 
     def series(
         self, key: str, values: Sequence[float], steps: Sequence[int], times_us: Sequence[int]
@@ -77,9 +95,12 @@ class RunWriter:
             np.ascontiguousarray(times_us, dtype="<i8"),
             np.ascontiguousarray(values, dtype="<f8"),
         )
-        with self._lock:
-            for frame in series_frames(self._number(key), *columns):
-                self._append(frame, count=len(columns[0]))
+        for start in range(0, len(columns[0]), SERIES_CHUNK):
+            chunk = [column[start : start + SERIES_CHUNK] for column in columns]
+            self._log(
+                lambda segment, chunk=chunk: series_frame(segment.number(key), *chunk),  # type: ignore[misc]
+                count=len(chunk[0]),
+            )
 
     def flush(self) -> None:
         """Turn what was logged so far into parts, durable on disk when this returns.
@@ -101,9 +122,7 @@ class RunWriter:
             if self._closed:
                 return
             self._closed = True
-            if self._segment is not None:
-                self._sealed.append(self._segment)
-                self._segment = None
+            self._seal()
         try:
             self._save()
         except StoreError:
@@ -115,12 +134,12 @@ class RunWriter:
         """Bring the live log to disk, retry what the disk refused, save what has grown large."""
         with self._lock:
             segment = self._segment
-            if segment is not None:
+            if not segment.sealed:
                 segment.settle()
                 if segment.used > ROTATE_BYTES and not segment.in_memory:
                     self._rotate()
-        if segment is not None:
-            with self._saving:
+        with self._saving:
+            if not segment.sealed:
                 segment.sync()
         if self._sealed:
             self._save()
@@ -129,92 +148,107 @@ class RunWriter:
 
     def after_fork(self) -> None:
         """Become a writer of the child's own: the parent keeps its log, we never touch it."""
-        self._lock, self._saving = threading.Lock(), threading.Lock()
-        self._writer, self._sealed, self._lost, self._keys = new_writer(), [], 0, {}
-        self._seq += 1
-        if self._segment is not None:
-            self._segment.abandon()
-            self._segment = None  # opened when the child first logs: most children never do
+        self._lock, self._saving = threading.RLock(), threading.RLock()
+        self._writer, self._sealed, self._lost = new_writer(), [], 0
+        self._segment.close(remove=False)  # the child opens its own if it logs: most never do
 
-    def _open(self) -> Segment:
-        name = f"{self.run_id}.{self._writer}.{self._seq}.wal"
-        segment = Segment(self.root / "live" / name)
+    def _log(self, frame_for: Callable[[Segment], bytes], count: int = 1) -> None:
+        """Append the frame that a segment needs to say something, wherever there is room."""
+        with self._lock:
+            while True:
+                segment = self._current()
+                try:
+                    segment.append(frame_for(segment))
+                except ValueError:  # sealed by a signal handler just now
+                    continue
+                except OSError as error:
+                    if self._is_lost(segment, error, count):
+                        return
+                    continue
+                return
+
+    def _current(self) -> Segment:
+        """Return the segment to append to, for this thread; it holds the lock."""
+        if self._segment.sealed:
+            if self._closed:
+                message = f"run {self.run_id} has ended: start_run(run_id=...) resumes it"
+                raise StoreError(message)
+            self._rotate()
+        segment, thread = self._segment, get_ident()
+        if segment.owner not in {0, thread}:
+            segment = self._segment = segment.shared()
+        self._calls = self._calls + 1 if thread == self._thread else 0
+        self._thread = thread
+        if not segment.owner and self._calls >= OWNER_CALLS:
+            segment.own(thread)
+        return segment
+
+    def _is_lost(self, segment: Segment, error: OSError, count: int) -> bool:
+        """Find room elsewhere for what a segment has none for; return whether there is none."""
+        if self._strict:
+            message = f"run {self.run_id} cannot be logged to {self.root} ({error}): make room"
+            raise StoreError(message) from error
+        if segment.in_memory:
+            self._lost += count
+            warn_once(f"run {self.run_id} is losing points: its disk refuses and {error}")
+            return True
+        self._warn(f"has no room ({error}): what is logged waits in memory")
+        self._rotate()
+        return False
+
+    def _rotate(self) -> None:
+        self._seal()
+        self._seq += 1
+        fresh = self._open(self._seq)
+        if self._segment.sealed:
+            self._segment = fresh
+        else:  # a signal handler has opened one meanwhile
+            fresh.close(remove=True)
+
+    def _seal(self) -> None:
+        if not self._segment.sealed:
+            self._segment.seal()
+            self._sealed.append(self._segment)
+
+    def _open(self, seq: int) -> Segment:
+        name = f"{self.run_id}.{self._writer}.{seq}.wal"
+        segment = Segment(self.root / "live" / name, owner=get_ident())
+        if segment.in_memory:
+            trouble = f"cannot be written ({segment.trouble})"
+            if self._strict:
+                message = f"{self.root} {trouble}: make room or mend permissions"
+                raise StoreError(message)
+            self._warn(f"{trouble}: what is logged waits in memory")
         header = {
             "format": FORMAT,
             "run_id": self.run_id,
             "kind": self._kind,
             "writer": self._writer,
-            "seq": self._seq,
+            "seq": seq,
             "opened_at": time.time_ns() // 1000,
             **identity(),
         }
         segment.append(patch_frame(header))
-        if segment.in_memory:
-            self._warn(f"cannot be written ({segment.trouble}): what is logged waits in memory")
         return segment
-
-    def _number(self, key: str) -> int:
-        number = self._keys.get(key)
-        return self._name(key) if number is None else number
-
-    def _name(self, key: str) -> int:
-        number = self._keys[key] = len(self._keys)
-        self._append(patch_frame({"key": [number, key]}))
-        return number
-
-    def _append(self, frame: bytes, count: int = 1) -> None:
-        segment = self._segment or self._reopen()
-        try:
-            segment.append(frame)
-        except OSError as error:
-            if segment.in_memory:
-                self._lost += count
-                warn_once(f"run {self.run_id} is losing points: its disk refuses and {error}")
-            else:
-                self._warn(f"has no room ({error}): what is logged waits in memory")
-                self._carry_over(frame)
-
-    def _reopen(self) -> Segment:
-        """Open the log that a forked child has not opened yet."""
-        if self._closed:
-            message = f"run {self.run_id} has ended: start_run(run_id=...) resumes it"
-            raise StoreError(message)
-        self._segment = self._open()
-        _syncer.watch(self)
-        return self._segment
 
     def _warn(self, trouble: str) -> None:
         """Warn once for each store that its disk refuses."""
         warn_once(f"{self.root} {trouble} until it can be saved", about=str(self.root))
 
-    def _carry_over(self, frame: bytes) -> None:
-        """Go on in a segment of its own, which still knows the keys by their numbers."""
-        keys = self._keys
-        segment = self._rotate()
-        self._keys = keys
-        for name, number in keys.items():
-            segment.append(patch_frame({"key": [number, name]}))
-        segment.append(frame)
-
-    def _rotate(self) -> Segment:
-        if self._segment is not None:
-            self._sealed.append(self._segment)
-        self._seq += 1
-        self._keys = {}
-        self._segment = self._open()
-        return self._segment
-
     def _save(self) -> None:
         with self._saving:
             while self._sealed:
+                segment = self._sealed[0]
                 try:
-                    save_segment(self.root, self._sealed[0].content())
+                    save_segment(self.root, segment.content())
                 except OSError as error:
                     message = f"run {self.run_id} is not saved in {self.root / 'log'} ({error})"
-                    where = "only in memory" if self._sealed[0].in_memory else "in its live log"
+                    where = "only in memory" if segment.in_memory else "in its live log"
                     message += f": make room or mend permissions; it is kept {where}"
                     raise StoreError(message) from error
-                self._sealed.pop(0).close(remove=True)
+                segment.close(remove=True)
+                if segment in self._sealed:  # a signal handler may have been here meanwhile
+                    self._sealed.remove(segment)
         if self._lost:
             message = f"run {self.run_id} lost {self._lost} points: its disk refused for too long"
             raise StoreError(message)
