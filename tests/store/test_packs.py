@@ -184,7 +184,17 @@ def test_a_damaged_manifest_is_named_and_loose_parts_are_read(store):
     path.write_text("{")
     snapshot = store.snapshot()
     assert set(snapshot.stamps) == {loose}
-    assert [problem.path for problem in snapshot.problems] == ["manifest"]
+    assert [problem.path for problem in snapshot.problems] == [f"manifest/{path.name}"]
+
+
+def test_a_damaged_manifest_costs_the_packs_that_it_names_alone(store, tmp_path):
+    """What a merge brought along in a bad manifest is named, and the store's own packs are read."""
+    own = log_run(store)
+    pack(store, grace_s=0)
+    (store.root / "manifest" / f"{'f' * 32}.00000001.json").write_text("[" * 100_000)
+    snapshot = store.snapshot()
+    assert set(snapshot.stamps) == {own}
+    assert [problem.path for problem in snapshot.problems] == [f"manifest/{'f' * 32}.00000001.json"]
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "a.runs.parquet", "0" * 40 + ".x.parquet"])

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tracksite.errors import DamageError
 from tracksite.schema import Problem, points_schema, runs_schema
-from tracksite.store import packs, parts, verdicts
+from tracksite.store import bounds, packs, parts, verdicts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -17,41 +16,52 @@ if TYPE_CHECKING:
 
     import polars as pl
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
-LIMIT_BYTES = 1 << 28  # of one `runs` part: a patch is kilobytes, never this
+    from tracksite.store.verdicts import Verdict
 
 
 def read_patches(
-    folder: Path, names: Sequence[parts.PartName], pool: Executor, problems: list[Problem]
+    folder: Path,
+    names: Sequence[parts.PartName],
+    pool: Executor,
+    problems: list[Problem],
+    known: dict[str, Verdict],
 ) -> pl.DataFrame:
-    """Return the rows of every sound `runs` part, and name the damaged ones."""
+    """Return the rows of every sound `runs` part, and name the damaged ones.
+
+    Args:
+        folder: the store's `log/`.
+        names: what is in it.
+        pool: reads and checks files.
+        problems: where damage is named.
+        known: verdicts on the files; what is found sound is added.
+    """
     wanted = [part for part in names if part.table == "runs"]
     sound: list[tuple[parts.PartName, bytes]] = []
-    for part, outcome in zip(
-        wanted, pool.map(lambda part: _checked(folder, part), wanted), strict=True
-    ):
+    outcomes = pool.map(lambda part: _checked(folder, part, known=part.file in known), wanted)
+    for part, outcome in zip(wanted, outcomes, strict=True):
         if isinstance(outcome, bytes):
             sound.append((part, outcome))
         else:
             problems.append(outcome)
+    known |= verdicts.of(folder / part.file for part, _ in sound if part.file not in known)
     return _decode(sound, empty_patches(), problems.append)
 
 
-def _checked(folder: Path, part: parts.PartName) -> bytes | Problem:
-    import polars as pl
+def _checked(folder: Path, part: parts.PartName, *, known: bool = False) -> bytes | Problem:
+    """Return the bytes of a part if they match its name and do not expand too far.
 
+    The name is a hash of the bytes, so what was `known` to be within bounds still is.
+    """
+    schema = runs_schema() if part.table == "runs" else points_schema()
     try:
         content = parts.read_checked(folder, part)
-        if len(content) > LIMIT_BYTES:
-            message = f"{part.file} is larger than any patch can be: remove it"
-            raise DamageError(message)  # noqa: TRY301 - one exit for every damage
-        parts.check_format(part.file, pl.read_parquet_metadata(io.BytesIO(content)))
-    except FileNotFoundError:
-        raise
+        if not known:
+            most = bounds.MOST_BYTES[part.table]
+            _check_points_owner(part, bounds.open_parquet(part.file, content, schema, most))
     except DamageError as error:
         return Problem(f"log/{part.file}", part.run_id, str(error))
-    except Exception as error:  # noqa: BLE001 - a decoder may raise anything on hostile bytes
-        return Problem(f"log/{part.file}", part.run_id, f"{part.file} is not Parquet: {error}")
     return content
 
 
@@ -67,6 +77,8 @@ def _decode(
         return empty
     try:
         frame = pl.read_parquet([content for _, content in sound], parallel="columns")
+        if "writer" in empty.columns:
+            _check_commits(frame, [part for part, _ in sound])
         return frame.select(empty.columns).match_to_schema(empty.schema)
     except (Exception, pl.exceptions.PanicException) as error:  # noqa: BLE001 - hostile bytes
         if len(sound) == 1:
@@ -78,19 +90,44 @@ def _decode(
         return pl.concat([_decode(half, empty, on_damage) for half in halves])
 
 
+def _check_points_owner(part: parts.PartName, opened: pq.ParquetFile) -> None:
+    """Raise DamageError where a part holds points of other runs than the one in its name."""
+    if part.table == "runs":
+        return
+    try:
+        column = opened.read(["run_id"])["run_id"]
+    except Exception as error:  # a decoder may raise anything on hostile bytes
+        raise DamageError(f"{part.file} cannot be read ({error}): restore a copy of it.") from error
+    if set(column.unique().to_pylist()) - {part.run_id}:
+        raise DamageError(f"{part.file} holds points of another run than its name says: remove it.")
+
+
+def _check_commits(frame: pl.DataFrame, names: list[parts.PartName]) -> None:
+    """Raise DamageError where a part is not the one patch that its name says."""
+    found = list(frame.select("run_id", "writer", "seq").iter_rows())
+    if found != [part.commit for part in names]:
+        raise DamageError("it is not the one patch that its name says: remove it.")
+
+
 def check_points(
     folder: Path,
     names: Sequence[parts.PartName],
     pool: Executor,
     problems: list[Problem],
+    known: dict[str, Verdict],
 ) -> dict[str, tuple[str, ...]]:
     """Return run_id → paths of its sound `points` parts, and name the damaged ones.
+
+    Args:
+        folder: the store's `log/`.
+        names: the parts to check.
+        pool: reads and checks files.
+        problems: where damage is named.
+        known: verdicts on the files; what is found sound is added.
 
     Raises:
         FileNotFoundError: one of them is gone.
     """
-    cache = verdicts.cache_file(folder)
-    known = verdicts.load(cache) if names else {}
     found = verdicts.of(folder / part.file for part in names)
     unknown = [part for part in names if known.get(part.file) != found.get(part.file)]
     damaged = dict(zip(unknown, pool.map(lambda part: _damage(folder, part), unknown), strict=True))
@@ -102,17 +139,13 @@ def check_points(
         else:
             problems.append(problem)
             del found[part.file]
-    if unknown:
-        verdicts.save(cache, {**known, **found})
+    known |= found
     return {run_id: tuple(paths) for run_id, paths in files.items()}
 
 
 def _damage(folder: Path, part: parts.PartName) -> Problem | None:
-    try:
-        parts.read_checked(folder, part)
-    except DamageError as error:
-        return Problem(f"log/{part.file}", part.run_id, str(error))
-    return None
+    outcome = _checked(folder, part)
+    return None if isinstance(outcome, bytes) else outcome
 
 
 def read_points(

@@ -11,7 +11,9 @@ manifest: so a store that was copied into another one brings its packs along.
 
 from __future__ import annotations
 
+import contextlib
 import io
+import itertools
 import json
 import os
 import re
@@ -19,12 +21,12 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 from tracksite.errors import DamageError
-from tracksite.schema import FORMAT, runs_schema
-from tracksite.store import parts
+from tracksite.schema import FORMAT, points_schema, runs_schema
+from tracksite.store import bounds, parts
 from tracksite.store.blocks import CheckedFile, decode_blocks, encode_blocks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
 
     import polars as pl
@@ -81,15 +83,31 @@ def newest_names(root: Path) -> dict[str, int]:
     return newest
 
 
-def newest_manifest(root: Path, store_id: str = "") -> Manifest:
+def newest_manifest(
+    root: Path,
+    store_id: str = "",
+    on_damage: Callable[[str, DamageError], object] | None = None,
+) -> Manifest:
     """Return what is in force; the version is that of `store_id`.
 
+    Args:
+        root: the store's folder.
+        store_id: the store's identity.
+        on_damage: told the name of each manifest that cannot be read, which is then left out.
+
     Raises:
-        DamageError: a manifest cannot be read.
+        DamageError: a manifest cannot be read, and nobody is to be told.
         FileNotFoundError: a newer one came and this one was removed: ask again.
     """
     newest = newest_names(root)
-    found = [_read_manifest(root / "manifest" / manifest_name(*one)) for one in newest.items()]
+    found = []
+    for name in itertools.starmap(manifest_name, newest.items()):
+        try:
+            found.append(_read_manifest(root / "manifest" / name))
+        except DamageError as error:
+            if on_damage is None:
+                raise
+            on_damage(name, error)
     replaced = frozenset[str]().union(*(one.replaced for one in found))
     runs = {file for one in found for file in one.runs if file.file not in replaced}
     points = {file for one in found for file in one.points if file.file not in replaced}
@@ -99,6 +117,8 @@ def newest_manifest(root: Path, store_id: str = "") -> Manifest:
 
 def _read_manifest(path: Path) -> Manifest:
     try:
+        if path.stat().st_size > bounds.MANIFEST_BYTES:
+            raise DamageError(f"{path} is larger than any manifest: restore it from a copy.")
         content = json.loads(path.read_bytes())
         if content["format"] != FORMAT:
             raise DamageError(
@@ -109,7 +129,7 @@ def _read_manifest(path: Path) -> Manifest:
             for name in ("runs", "points")
         )
         replaced = frozenset(map(str, content["replaced"]))
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise DamageError(f"{path} is damaged ({error}): restore it from a copy.") from error
     return Manifest(0, runs, points, replaced)
 
@@ -209,18 +229,24 @@ def read_packed(
         FileNotFoundError: it is gone.
     """
     import polars as pl
-    import pyarrow as pa
-    import pyarrow.parquet as pq
 
     with open_pack(root, file) as content:
-        try:
-            table = pq.read_table(content, columns=columns)
+        opened = bounds.open_parquet(file, content, packed_schema())
+        with readable(file):
+            table = opened.read(columns)
             frame = pl.DataFrame(pl.from_arrow(table)).select(columns or packed_schema().names)
-        except (pa.ArrowException, pl.exceptions.PolarsError, OSError) as error:
-            raise DamageError(f"{file} cannot be read ({error}): restore it.") from error
         if isinstance(content, CheckedFile) and content.mended:
             on_mended(len(content.mended))
     return frame
+
+
+@contextlib.contextmanager
+def readable(file: str) -> Iterator[None]:
+    """Name the file that a decoder chokes on: it may raise anything on hostile bytes."""
+    try:
+        yield
+    except Exception as error:
+        raise DamageError(f"{file} cannot be read ({error}): restore it from a copy.") from error
 
 
 def packed_numbers(root: Path, store_id: str, run_id: str) -> list[int]:
@@ -243,20 +269,18 @@ def read_packed_points(
         FileNotFoundError: the pack is gone.
     """
     import polars as pl
-    import pyarrow as pa
-    import pyarrow.parquet as pq
 
     wanted = pl.col("run_id").is_in(sorted(run_ids))
     if keys is not None:
         wanted &= pl.col("key").is_in(sorted(keys))
     with open_pack(root, file) as content:
-        try:
-            pack = pq.ParquetFile(content)
-            groups = _groups_of(pack.metadata, sorted(run_ids))
-            table = pack.read_row_groups(groups)
-        except (pa.ArrowException, OSError) as error:
-            raise DamageError(f"{file} cannot be read ({error}): restore it.") from error
-    return pl.DataFrame(pl.from_arrow(table)).filter(wanted)
+        opened = bounds.open_parquet(file, content, points_schema())
+        with readable(file):
+            table = opened.read_row_groups(_groups_of(opened.metadata, sorted(run_ids)))
+            points = pl.DataFrame(pl.from_arrow(table)).with_columns(
+                pl.col("run_id", "key").cast(pl.String)
+            )
+    return points.filter(wanted)
 
 
 def _groups_of(metadata: pq.FileMetaData, run_ids: list[str]) -> list[int]:
@@ -266,6 +290,8 @@ def _groups_of(metadata: pq.FileMetaData, run_ids: list[str]) -> list[int]:
     found = []
     for number in range(metadata.num_row_groups):
         statistics = metadata.row_group(number).column(0).statistics
+        if statistics is None or not statistics.has_min_max:
+            raise DamageError(f"row group {number} does not say which runs it holds")
         at = bisect_left(run_ids, statistics.min)
         if at < len(run_ids) and run_ids[at] <= statistics.max:
             found.append(number)

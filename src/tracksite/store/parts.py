@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from tracksite.errors import DamageError
 from tracksite.schema import FORMAT, FORMAT_KEY, points_schema
+from tracksite.store.bounds import MOST_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     import pyarrow as pa
@@ -135,10 +135,12 @@ def read_checked(folder: Path, part: PartName) -> bytes:
     """Return the bytes of a part, only if they are what its name says.
 
     Raises:
-        DamageError: the bytes were changed, cut short or cannot be read.
+        DamageError: the bytes were changed, cut short, too many or cannot be read.
         FileNotFoundError: the file is gone (packed or purged meanwhile).
     """
     try:
+        if (folder / part.file).stat().st_size > MOST_BYTES[part.table]:
+            raise DamageError(f"{part.file} is larger than any part can be: remove it.")
         content = (folder / part.file).read_bytes()
     except FileNotFoundError:
         raise
@@ -149,15 +151,3 @@ def read_checked(folder: Path, part: PartName) -> bytes:
         message = f"{part.file} is damaged (its bytes do not match its name): restore a copy of it"
         raise DamageError(message)
     return content
-
-
-def check_format(file: str, metadata: Mapping[str, str]) -> None:
-    """Raise DamageError, with the remedy, unless a part is of a format that we can read."""
-    found = metadata.get(FORMAT_KEY.decode(), "")
-    if found == str(FORMAT):
-        return
-    if found.isdigit() and int(found) > FORMAT:
-        message = f"{file} has format {found} but this tracksite reads up to {FORMAT}: upgrade it"
-    else:
-        message = f"{file} does not say a known format ({found!r}): it was not written by tracksite"
-    raise DamageError(message)

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 
 from tracksite.errors import DamageError, StoreError
 from tracksite.schema import Problem, Snapshot
-from tracksite.store import decoding, packs, parts, reading
-from tracksite.store.packs import Manifest
+from tracksite.store import decoding, packs, parts, reading, verdicts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
     from pathlib import Path
 
     import polars as pl
+
+    from tracksite.store.packs import Manifest
 
 _ATTEMPTS = 20
 _COMMIT = ["run_id", "writer", "seq"]
@@ -48,10 +49,10 @@ def _take(root: Path, store_id: str, wanted: frozenset[str] | None) -> Snapshot:
     names = _not_packed(loose, packed)
     committed = {part.commit for part in names if part.table == "runs"}
     live = reading.read_live(segments, committed | _commits(packed, segments), problems)
-    with ThreadPoolExecutor() as pool:
-        patches = decoding.read_patches(root / "log", names, pool, problems)
-        points = [p for p in names if p.table == "points" and p.commit in committed]
-        point_files = decoding.check_points(root / "log", points, pool, problems)
+    points = [p for p in names if p.table == "points" and p.commit in committed]
+    with ThreadPoolExecutor() as pool, verdicts.on(root / "log", names) as known:
+        patches = decoding.read_patches(root / "log", names, pool, problems, known)
+        point_files = decoding.check_points(root / "log", points, pool, problems, known)
     for run_id, files in _packed_points(root, manifest, packed).items():
         point_files[run_id] = (*point_files.get(run_id, ()), *files)
     return Snapshot(
@@ -67,11 +68,10 @@ def _take(root: Path, store_id: str, wanted: frozenset[str] | None) -> Snapshot:
 
 
 def _manifest(root: Path, store_id: str, problems: list[Problem]) -> Manifest:
-    try:
-        return packs.newest_manifest(root, store_id)
-    except DamageError as error:
-        problems.append(Problem("manifest", None, str(error)))
-        return Manifest()
+    def name(file: str, error: DamageError) -> None:
+        problems.append(Problem(f"manifest/{file}", None, str(error)))
+
+    return packs.newest_manifest(root, store_id, name)
 
 
 def _packed_rows(

@@ -7,14 +7,17 @@ they spare work and change no result. Whatever is decoded is checked as it is re
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tracksite.schema import FORMAT
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Iterator
 
 Verdict = tuple[int, int]  # size in bytes, modification time in nanoseconds
 
@@ -26,12 +29,28 @@ def cache_file(folder: Path) -> Path:
     return Path(base) / "tracksite" / f"{name}.json"
 
 
+@contextlib.contextmanager
+def on(folder: Path, names: Collection[object]) -> Iterator[dict[str, Verdict]]:
+    """Give the verdicts on the files of a folder, and keep those that are added to them.
+
+    Where nothing is in question (no `names`), nothing is read or kept.
+    """
+    cache = cache_file(folder)
+    known = load(cache) if names else {}
+    before = dict(known)
+    yield known
+    if known != before:
+        save(cache, known)
+
+
 def load(path: Path) -> dict[str, Verdict]:
     """Return file name → verdict; none where they cannot be read."""
     try:
         known = json.loads(path.read_bytes())
-        return {str(name): (int(size), int(time)) for name, (size, time) in known.items()}
-    except (OSError, ValueError, TypeError, AttributeError):
+        if known["format"] != FORMAT:
+            return {}
+        return {str(name): (int(size), int(time)) for name, (size, time) in known["sound"].items()}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return {}
 
 
@@ -40,7 +59,7 @@ def save(path: Path, verdicts: dict[str, Verdict]) -> None:
     temporary = path.with_name(f"{path.name}-{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(verdicts))
+        temporary.write_text(json.dumps({"format": FORMAT, "sound": verdicts}))
         temporary.replace(path)
     except OSError:
         return

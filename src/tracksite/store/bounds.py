@@ -1,0 +1,152 @@
+"""Bounds: what a file may expand to, judged by its footer before anything of it is decoded.
+
+A Parquet file of a few kilobytes can say that it holds a thousand million values: run-length
+encoding makes them of nothing. So a file is decoded only if its footer is small, its columns are
+those of the schema and its values fit the bound; else its run is left out, and named.
+"""
+
+from __future__ import annotations
+
+import io
+from functools import cache
+from typing import TYPE_CHECKING, Any, Protocol
+
+from tracksite.errors import DamageError
+from tracksite.schema import FORMAT, FORMAT_KEY
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+PATCH_BYTES = 1 << 28  # a patch, decoded: most are kilobytes
+FILE_BYTES = 1 << 33  # points, or a pack, decoded: about 80 million points
+MOST_BYTES = {"runs": PATCH_BYTES, "points": FILE_BYTES}  # of a part, decoded and as it lies
+FOOTER_BYTES = 1 << 20
+VALUE_BYTES = 16  # of one decoded value, besides its text: what Arrow takes for a view of a text
+MANIFEST_BYTES = 1 << 26
+MOST_COLUMNS = 1 << 10  # far more than any schema of the format
+SHALLOW_BYTES = 1 << 14  # of a footer that is too short to be nested dangerously deep
+_TAIL = 8  # length of the footer, and "PAR1"
+
+
+class Source(Protocol):
+    """A binary file, as far as it is asked for here."""
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Move to a position and return it."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return bytes from the position on."""
+
+
+def open_parquet(
+    file: str, content: bytes | Source, schema: pa.Schema, most_bytes: int = FILE_BYTES
+) -> pq.ParquetFile:
+    """Return an opened Parquet file that is sound enough to be decoded.
+
+    Args:
+        file: its name, for the message.
+        content: its bytes, or a binary file of them.
+        schema: the columns that it has to have.
+        most_bytes: how much it may be when it is decoded.
+
+    Raises:
+        DamageError: it is no Parquet, of another format, has other columns or expands too far.
+    """
+    import pyarrow.parquet as pq
+
+    source: Source = io.BytesIO(content) if isinstance(content, bytes) else content
+    _check_length(file, source)
+    try:
+        opened = pq.ParquetFile(
+            _buffer(content), page_checksum_verification=True, read_dictionary=_texts(schema)
+        )
+    except Exception as error:  # a decoder may raise anything on hostile bytes
+        raise DamageError(f"{file} is not Parquet ({error}): restore it from a copy.") from error
+    _check_format(file, opened.metadata)
+    _check_columns(file, opened.metadata.schema, _columns(schema))
+    _check_size(file, opened.metadata, most_bytes)
+    return opened
+
+
+def check_format(file: str, found: str) -> None:
+    """Raise DamageError, with the remedy, unless a format is one that we can read."""
+    if found == str(FORMAT):
+        return
+    if found.isdigit() and int(found[:9]) > FORMAT:
+        message = f"{file} has format {found[:9]}, this tracksite reads up to {FORMAT}: upgrade it."
+    else:
+        message = f"{file} does not say a known format ({found[:9]!r}): tracksite did not write it."
+    raise DamageError(message)
+
+
+def _buffer(content: bytes | Source) -> Any:  # noqa: ANN401 - bytes as Arrow reads them fastest
+    import pyarrow as pa
+
+    return pa.BufferReader(content) if isinstance(content, bytes) else content
+
+
+def _texts(schema: pa.Schema) -> list[str]:
+    """Return the columns of points whose texts are kept once, however often they are meant."""
+    return [name for name in ("run_id", "key") if schema.names[1] == "key"]
+
+
+def _check_length(file: str, source: Source) -> None:
+    size = source.seek(0, io.SEEK_END)
+    source.seek(max(0, size - _TAIL))
+    length = int.from_bytes(source.read(_TAIL)[:4], "little")
+    if size < _TAIL or length > size - _TAIL:
+        raise DamageError(f"{file} is not Parquet (it has no footer): restore it from a copy.")
+    if length > FOOTER_BYTES:
+        raise DamageError(
+            f"{file} has a footer of {length} bytes, more than any part's: remove it."
+        )
+    if length > SHALLOW_BYTES:
+        from tracksite.store.footer import schema_elements
+
+        source.seek(size - _TAIL - length)
+        if schema_elements(file, source.read(length)) > MOST_COLUMNS:
+            raise DamageError(f"{file} has more columns than the format has: remove it.")
+    source.seek(0)
+
+
+def _check_format(file: str, metadata: pq.FileMetaData) -> None:
+    check_format(file, (metadata.metadata or {}).get(FORMAT_KEY, b"").decode(errors="replace"))
+
+
+@cache
+def _columns(schema: pa.Schema) -> pq.ParquetSchema:
+    """Return the columns that Parquet makes of an Arrow schema."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    sink = pa.BufferOutputStream()
+    with pq.ParquetWriter(sink, schema, store_schema=False):
+        pass
+    return pq.read_metadata(pa.BufferReader(sink.getvalue())).schema
+
+
+def _check_columns(file: str, found: pq.ParquetSchema, wanted: pq.ParquetSchema) -> None:
+    if found.equals(wanted):
+        return
+    names, known = ([str(one.path) for one in schema] for schema in (found, wanted))
+    odd = [name for name in (*names, *known) if (name in names) != (name in known)]
+    what = f"the column {odd[0][:60]!r}" if odd else "the type of a column"
+    raise DamageError(f"{file} is not as the format says ({what}): tracksite did not write it.")
+
+
+def _check_size(file: str, metadata: pq.FileMetaData, most_bytes: int) -> None:
+    """Refuse what would be too large, by rows and values: the compressed bytes say nothing."""
+    rows = total = 0
+    for number in range(metadata.num_row_groups):
+        group = metadata.row_group(number)
+        rows += group.num_rows
+        for place in range(group.num_columns):
+            chunk = group.column(place)
+            values = max(chunk.num_values, group.num_rows)
+            total += values * VALUE_BYTES + max(0, chunk.total_uncompressed_size)
+    if rows != metadata.num_rows or total > most_bytes:
+        raise DamageError(
+            f"{file} would be {total / 1e6:,.0f} MB in memory, at most {most_bytes / 1e6:,.0f} MB "
+            "are read: remove it."
+        )
