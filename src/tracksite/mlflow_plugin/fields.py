@@ -1,0 +1,92 @@
+"""MLflow's tags and the store's fields: each thing is kept once, so both sides show the same.
+
+A tag that has a field becomes that field, and is made again from it when a client reads. Tags that
+begin with `tracksite.mlflow.` are ours and no client sees them.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from tracksite.store.ids import RUN_ID
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tracksite.mlflow_plugin.entity import Entity
+
+PRIVATE = "tracksite.mlflow."
+ARTIFACTS = f"{PRIVATE}artifact_location"  # chosen by hand
+EXPERIMENT_ID = f"{PRIVATE}experiment_id"  # of an experiment that was renamed
+RENAMED = f"{PRIVATE}renamed"  # what stands under another name now
+STATUS = f"{PRIVATE}status"  # SCHEDULED, or the status of a logged model
+UPDATED = f"{PRIVATE}updated_at"  # milliseconds since 1970
+SOURCE = f"{PRIVATE}source"  # of a model version, where it is no folder of a run
+PLACE = f"{PRIVATE}place"  # of a model version: its files, where they are no folder of the store
+OWNER = f"{PRIVATE}owner"  # of a model version: whose artifacts its files are, if not its run's
+RUN_LINK = f"{PRIVATE}run_link"
+MODEL_TYPE = f"{PRIVATE}model_type"
+INPUT = f"{PRIVATE}input."  # + data set: what MLflow knows of it and the store's row does not
+MODEL_INPUT = f"{PRIVATE}model_input."  # + model id
+MODEL_OUTPUT = f"{PRIVATE}model_output."  # + model id: the step
+
+UNKNOWN_USER = "unknown"  # what clients send where nobody is known
+RUN_FIELDS = {
+    "mlflow.runName": "name",
+    "mlflow.user": "user",
+    "mlflow.parentRunId": "parent_run_id",
+    "mlflow.note.content": "description",
+    "mlflow.source.name": "source",
+    "mlflow.source.git.commit": "git_commit",
+    "mlflow.source.git.branch": "git_branch",
+    "mlflow.source.git.repoURL": "git_remote",
+}
+NOTE = {"mlflow.note.content": "description"}  # of experiments
+_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
+
+
+def to_patch(tags: Mapping[str, str | None], mapped: Mapping[str, str]) -> dict[str, Any]:
+    """Return the fields and tags that say what these tags say; None removes a tag.
+
+    A field cannot be taken back, so one that is removed becomes empty, and a tag that is set to
+    nothing is kept as a tag beside the empty field.
+    """
+    patch: dict[str, Any] = {}
+    kept: dict[str, str | None] = {}
+    for key, text in tags.items():
+        name = mapped.get(key)
+        if name is None or not _fits(name, text):
+            kept[key] = text
+        else:
+            patch[name] = _without_credentials(text or "") if name == "git_remote" else text or ""
+            kept[key] = "" if text == "" else None
+    if kept:
+        patch["tags"] = kept
+    return patch
+
+
+def to_tags(entity: Entity, mapped: Mapping[str, str]) -> dict[str, str]:
+    """Return the tags that a client sees."""
+    tags = {key: text for key, text in entity.tags.items() if not key.startswith(PRIVATE)}
+    for key, name in mapped.items():
+        text = entity.fields.get(name)
+        if text and not (name == "user" and text == UNKNOWN_USER):
+            tags[key] = text
+    return tags
+
+
+def tag_of(entity: Entity, key: str, mapped: Mapping[str, str]) -> str | None:
+    """Return one of the tags that a client sees."""
+    text: str | None = entity.fields.get(mapped[key]) if key in mapped else None
+    if text and not (key == "mlflow.user" and text == UNKNOWN_USER):
+        return text
+    return None if key.startswith(PRIVATE) else entity.tags.get(key)
+
+
+def _fits(name: str, text: str | None) -> bool:
+    return name != "parent_run_id" or not text or RUN_ID.fullmatch(text) is not None
+
+
+def _without_credentials(url: str) -> str:
+    return _CREDENTIALS.sub("", url)

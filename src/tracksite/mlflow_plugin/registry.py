@@ -1,0 +1,392 @@
+"""The model registry for MLflow clients: it checks as MLflow does, then asks the ledger."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from mlflow.entities.model_registry.model_version_stages import (
+    ALL_STAGES,
+    DEFAULT_STAGES_FOR_GET_LATEST_VERSIONS,
+    STAGE_ARCHIVED,
+    get_canonical_stage,
+)
+from mlflow.exceptions import MlflowException
+from mlflow.prompt.registry_utils import handle_resource_already_exist_error, has_prompt_tag
+from mlflow.protos.databricks_pb2 import (
+    INVALID_PARAMETER_VALUE,
+    RESOURCE_ALREADY_EXISTS,
+    RESOURCE_DOES_NOT_EXIST,
+)
+from mlflow.store.artifact.utils.models import _parse_model_uri
+from mlflow.store.entities.paged_list import PagedList
+from mlflow.store.model_registry import (
+    SEARCH_MODEL_VERSION_MAX_RESULTS_DEFAULT,
+    SEARCH_MODEL_VERSION_MAX_RESULTS_THRESHOLD,
+    SEARCH_REGISTERED_MODEL_MAX_RESULTS_DEFAULT,
+    SEARCH_REGISTERED_MODEL_MAX_RESULTS_THRESHOLD,
+)
+from mlflow.store.model_registry.abstract_store import AbstractStore
+from mlflow.utils import validation
+
+from tracksite.mlflow_plugin import models, registry_search, searching
+from tracksite.mlflow_plugin import registered as entries
+from tracksite.mlflow_plugin.ledger import ledger_of
+from tracksite.mlflow_plugin.unsupported import refuse
+from tracksite.mlflow_plugin.uri import Artifacts, folder_of
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import (
+        ModelVersion,
+        ModelVersionTag,
+        RegisteredModel,
+        RegisteredModelTag,
+    )
+
+    from tracksite.mlflow_plugin.entity import Entity
+
+# MLflow writes these on top of the others; prompts are registered models with tags of their own.
+INHERITED = (
+    "copy_model_version",
+    "create_prompt",
+    "search_prompts",
+    "delete_prompt",
+    "set_prompt_tag",
+    "delete_prompt_tag",
+    "get_prompt",
+    "create_prompt_version",
+    "get_prompt_version",
+    "delete_prompt_version",
+    "get_prompt_version_by_alias",
+    "set_prompt_alias",
+    "delete_prompt_alias",
+    "search_prompt_versions",
+    "set_prompt_version_tag",
+    "delete_prompt_version_tag",
+    "link_prompt_version_to_model",
+    "link_prompt_version_to_run",
+)
+
+
+@refuse(AbstractStore, INHERITED)
+class ModelRegistry(AbstractStore):
+    """The registered models of a store in a folder.
+
+    Attributes:
+        ledger: what the store holds.
+        artifacts: where artifacts are for the clients of this store.
+    """
+
+    def __init__(self, store_uri: str, tracking_uri: str | None = None) -> None:
+        """Open the store of a `tracksite:` URI, making it if there is none.
+
+        Raises:
+            ArgumentError: the URI names no folder.
+            StoreError: the store cannot be made or read.
+        """
+        super().__init__(store_uri, tracking_uri)  # type: ignore[no-untyped-call] # of MLflow
+        root = folder_of(store_uri)
+        self.ledger = ledger_of(root)
+        self.artifacts = Artifacts(root / "artifacts")
+
+    # Registered models
+
+    def create_registered_model(
+        self,
+        name: str,
+        tags: list[RegisteredModelTag] | None = None,
+        description: str | None = None,
+        deployment_job_id: str | None = None,  # noqa: ARG002 - of Databricks alone
+    ) -> RegisteredModel:
+        """Create a registered model without versions."""
+        validation._validate_model_name(name)
+        for tag in tags or ():
+            validation._validate_registered_model_tag(tag.key, tag.value)
+        known = entries.find(self.ledger, name)
+        if known is not None:
+            handle_resource_already_exist_error(
+                name, has_prompt_tag(known.tags), has_prompt_tag(tags)
+            )
+        texts = {one.key: str(one.value) for one in tags or ()}
+        entries.create(self.ledger, name, texts, description)
+        return self._registered(self._model(name))
+
+    def update_registered_model(
+        self,
+        name: str,
+        description: str | None,
+        deployment_job_id: str | None = None,  # noqa: ARG002 - of Databricks alone
+    ) -> RegisteredModel:
+        """Change the description of a registered model."""
+        model = self._model(name)
+        entries.touch(self.ledger, model, {"description": description or ""})
+        return self._registered(self._model(name))
+
+    def rename_registered_model(self, name: str, new_name: str) -> RegisteredModel:
+        """Give a registered model another name; its versions follow."""
+        validation._validate_model_renaming(new_name)
+        model = self._model(name)
+        if new_name != name and entries.find(self.ledger, new_name) is not None:
+            raise MlflowException(
+                f"Registered Model (name={new_name}) already exists.", RESOURCE_ALREADY_EXISTS
+            )
+        entries.rename(self.ledger, model, new_name)
+        return self._registered(self._model(new_name))
+
+    def delete_registered_model(self, name: str) -> None:
+        """Delete a registered model with all its versions."""
+        entries.delete(self.ledger, self._model(name))
+
+    def search_registered_models(
+        self,
+        filter_string: str | None = None,
+        max_results: int = SEARCH_REGISTERED_MODEL_MAX_RESULTS_DEFAULT,
+        order_by: list[str] | None = None,
+        page_token: str | None = None,
+    ) -> PagedList[RegisteredModel]:
+        """Return one page of the registered models that match."""
+        _check_threshold(max_results, SEARCH_REGISTERED_MODEL_MAX_RESULTS_THRESHOLD)
+        found = registry_search.models(entries.models(self.ledger), filter_string, order_by)
+        page, token = searching.page(found, max_results, page_token)
+        return PagedList([self._registered(one) for one in page], token)
+
+    def get_registered_model(self, name: str) -> RegisteredModel:
+        """Return a registered model."""
+        return self._registered(self._model(name))
+
+    def get_latest_versions(self, name: str, stages: list[str] | None = None) -> list[ModelVersion]:
+        """Return the newest version in each stage, or in each of `stages`."""
+        model = self._model(name)
+        wanted = {get_canonical_stage(stage) for stage in stages or ALL_STAGES}
+        return [
+            self._version_of(model, one)
+            for one in entries.latest(self.ledger, model)
+            if entries.stage(one) in wanted
+        ]
+
+    def set_registered_model_tag(self, name: str, tag: RegisteredModelTag) -> None:
+        """Set one tag of a registered model."""
+        validation._validate_model_name(name)
+        validation._validate_registered_model_tag(tag.key, tag.value)
+        self.ledger.patch(self._model(name), {"tags": {tag.key: str(tag.value)}})
+
+    def delete_registered_model_tag(self, name: str, key: str) -> None:
+        """Remove one tag of a registered model; no error when there is none."""
+        validation._validate_model_name(name)
+        validation._validate_tag_name(key)
+        self.ledger.patch(self._model(name), {"tags": {key: None}})
+
+    # Versions
+
+    def create_model_version(
+        self,
+        name: str,
+        source: str,
+        run_id: str | None = None,
+        tags: list[ModelVersionTag] | None = None,
+        run_link: str | None = None,
+        description: str | None = None,
+        local_model_path: str | None = None,  # noqa: ARG002 - of stores that copy the files
+        model_id: str | None = None,
+    ) -> ModelVersion:
+        """Create the next version of a registered model."""
+        validation._validate_model_name(name)
+        for tag in tags or ():
+            validation._validate_model_version_tag(tag.key, tag.value)
+        place, made_by = self._origin(source, model_id)
+        model = self._model(name)
+        texts = {one.key: str(one.value) for one in tags or ()}
+        origin = entries.Origin(source, place, run_id or made_by, run_link)
+        version = entries.add_version(self.ledger, model, origin, texts, description)
+        return self._version_of(self._model(name), version)
+
+    def update_model_version(
+        self, name: str, version: str | int, description: str | None = None
+    ) -> ModelVersion:
+        """Change the description of a version."""
+        found = self._version(name, version)
+        entries.touch(self.ledger, found, {"description": description or ""})
+        return self.get_model_version(name, version)
+
+    def transition_model_version_stage(
+        self,
+        name: str,
+        version: str | int,
+        stage: str,
+        archive_existing_versions: bool,  # noqa: FBT001 - as in MLflow
+    ) -> ModelVersion:
+        """Move a version to a stage, and on request those that are there to Archived."""
+        wanted = get_canonical_stage(stage)
+        if archive_existing_versions and wanted not in DEFAULT_STAGES_FOR_GET_LATEST_VERSIONS:
+            raise MlflowException(
+                "Model version transition cannot archive existing model versions because "
+                f"'{stage}' is not an Active stage. "
+                f"Valid stages are {DEFAULT_STAGES_FOR_GET_LATEST_VERSIONS}"
+            )
+        found = self._version(name, version)
+        model = self._model(name)
+        for other in entries.versions(self.ledger, name) if archive_existing_versions else ():
+            if entries.stage(other) == wanted and other.entity_id != found.entity_id:
+                entries.touch(self.ledger, other, {"stage": STAGE_ARCHIVED})
+        entries.touch(self.ledger, found, {"stage": wanted})
+        entries.touch(self.ledger, model, {})
+        return self.get_model_version(name, version)
+
+    def delete_model_version(self, name: str, version: str | int) -> None:
+        """Delete a version and the aliases that point at it; its number is not given out again."""
+        number = validation._validate_model_version(version)
+        found, model = self._version(name, number), self._model(name)
+        gone = {key: None for key, text in model.aliases.items() if text == str(number)}
+        entries.touch(self.ledger, model, {"aliases": gone})
+        entries.touch(self.ledger, found, {"deleted": True})
+
+    def get_model_version(self, name: str, version: str | int) -> ModelVersion:
+        """Return one version."""
+        found = self._version(name, version)
+        return self._version_of(self._model(name), found)
+
+    def get_model_version_download_uri(self, name: str, version: str | int) -> str:
+        """Return where the files of a version are."""
+        return entries.place(self._version(name, version), self.artifacts)
+
+    def search_model_versions(
+        self,
+        filter_string: str | None = None,
+        max_results: int = SEARCH_MODEL_VERSION_MAX_RESULTS_DEFAULT,
+        order_by: list[str] | None = None,
+        page_token: str | None = None,
+    ) -> PagedList[ModelVersion]:
+        """Return one page of the versions that match."""
+        if type(max_results) is not int or max_results < 1:
+            raise MlflowException(
+                f"Invalid value for max_results. It must be a positive integer, "
+                f"but got {max_results}",
+                INVALID_PARAMETER_VALUE,
+            )
+        _check_threshold(max_results, SEARCH_MODEL_VERSION_MAX_RESULTS_THRESHOLD)
+        found = registry_search.versions(
+            entries.all_versions(self.ledger),
+            {one.fields["name"]: one for one in entries.models(self.ledger)},
+            filter_string,
+            order_by,
+            self.artifacts,
+        )
+        page, token = searching.page(found, max_results, page_token)
+        return PagedList([entries.version_entity(one, [], self.artifacts) for one in page], token)
+
+    def set_model_version_tag(self, name: str, version: str | int, tag: ModelVersionTag) -> None:
+        """Set one tag of a version."""
+        validation._validate_model_name(name)
+        validation._validate_model_version(version)
+        validation._validate_model_version_tag(tag.key, tag.value)
+        self.ledger.patch(self._version(name, version), {"tags": {tag.key: str(tag.value)}})
+
+    def delete_model_version_tag(self, name: str, version: str | int, key: str) -> None:
+        """Remove one tag of a version; no error when there is none."""
+        validation._validate_model_name(name)
+        validation._validate_model_version(version)
+        validation._validate_tag_name(key)
+        self.ledger.patch(self._version(name, version), {"tags": {key: None}})
+
+    # Aliases
+
+    def set_registered_model_alias(self, name: str, alias: str, version: str | int) -> None:
+        """Point an alias at a version; it points nowhere else then."""
+        validation._validate_model_name(name)
+        validation._validate_model_alias_name(alias)
+        validation._validate_model_alias_name_reserved(alias)
+        number = validation._validate_model_version(version)
+        self._version(name, number)
+        self.ledger.patch(self._model(name), {"aliases": {alias: str(number)}})
+
+    def delete_registered_model_alias(self, name: str, alias: str) -> None:
+        """Remove an alias; no error when there is none."""
+        validation._validate_model_name(name)
+        validation._validate_model_alias_name(alias)
+        self.ledger.patch(self._model(name), {"aliases": {alias: None}})
+
+    def get_model_version_by_alias(self, name: str, alias: str) -> ModelVersion:
+        """Return the version that an alias points at; `latest` is the one with the last number."""
+        validation._validate_model_name(name)
+        validation._validate_model_alias_name(alias)
+        model = self._model(name)
+        if alias.lower() == "latest":
+            numbers = [one.fields["version"] for one in entries.versions(self.ledger, name)]
+            if not numbers:
+                raise MlflowException(
+                    f"Latest version not found for model {name}.", RESOURCE_DOES_NOT_EXIST
+                )
+            return self.get_model_version(name, max(numbers))
+        if alias not in model.aliases:
+            raise MlflowException(
+                f"Registered model alias {alias} not found.", INVALID_PARAMETER_VALUE
+            )
+        return self.get_model_version(name, model.aliases[alias])
+
+    # What a user interface asks for, and no tracksite store has
+
+    def list_webhooks(self, *_: Any, **__: Any) -> PagedList[Any]:
+        """Return no webhooks: they are not supported."""
+        return PagedList([], None)
+
+    def list_webhooks_by_event(self, *_: Any, **__: Any) -> PagedList[Any]:
+        """Return no webhooks: nothing is called when something changes."""
+        return PagedList([], None)
+
+    # Parts of the above
+
+    def _model(self, name: str) -> Entity:
+        validation._validate_model_name(name)
+        found = entries.find(self.ledger, name)
+        if found is None:
+            raise MlflowException(
+                f"Registered Model with name={name} not found", RESOURCE_DOES_NOT_EXIST
+            )
+        return found
+
+    def _version(self, name: str, version: str | int) -> Entity:
+        validation._validate_model_name(name)
+        number = int(validation._validate_model_version(version))
+        for one in entries.versions(self.ledger, name):
+            if one.fields["version"] == number:
+                return one
+        raise MlflowException(
+            f"Model Version (name={name}, version={number}) not found", RESOURCE_DOES_NOT_EXIST
+        )
+
+    def _registered(self, model: Entity) -> RegisteredModel:
+        return entries.model_entity(model, entries.latest(self.ledger, model), self.artifacts)
+
+    def _version_of(self, model: Entity, version: Entity) -> ModelVersion:
+        return entries.version_entity(version, entries.aliases_of(model, version), self.artifacts)
+
+    def _origin(self, source: str, model_id: str | None) -> tuple[str, str | None]:
+        """Return where the files of a new version are, and the run that made them."""
+        place = source
+        if urlsplit(source).scheme == "models":
+            parsed = _parse_model_uri(source)
+            try:
+                if parsed.model_id is None:
+                    place = self.get_model_version_download_uri(
+                        str(parsed.name), str(parsed.version)
+                    )
+                else:
+                    model_id = parsed.model_id
+                    found = models.find(self.ledger, model_id)
+                    place = models.location(self.ledger, found, self.artifacts)
+            except Exception as error:
+                raise MlflowException(
+                    f"Unable to fetch model from model URI source artifact location '{source}'."
+                    f"Error: {error}"
+                ) from error
+        made = models.find(self.ledger, model_id) if model_id else None
+        return place, made.fields.get("source_run_id") if made else None
+
+
+def _check_threshold(max_results: int, most: int) -> None:
+    if max_results > most:
+        raise MlflowException(
+            "Invalid value for request parameter max_results. It must be at most "
+            f"{most}, but got value {max_results}",
+            INVALID_PARAMETER_VALUE,
+        )
