@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tracksite.schema import Snapshot
+    from tracksite.store.parts import PartName
     from tracksite.store.writer import RunWriter
 
 
@@ -27,8 +28,8 @@ class Store(Protocol):
     def artifact_dir(self, run_id: str) -> Path:
         """Return the folder of a run's artifacts; it need not exist."""
 
-    def write_patch(self, run_id: str, kind: str, fields: Mapping[str, Any]) -> None:
-        """Write one patch of a run or another entity as a part, at once."""
+    def write_patch(self, run_id: str, kind: str, fields: Mapping[str, Any]) -> PartName:
+        """Write one patch of a run or another entity as a part, at once; return its name."""
 
     def open_writer(self, run_id: str, *, kind: str = "run", resume: bool = False) -> RunWriter:
         """Return a writer for a new run, or for one that exists when `resume`."""
