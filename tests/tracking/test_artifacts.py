@@ -12,6 +12,7 @@ import pytest
 
 import tracksite
 from tracksite.errors import ArgumentError, DamageError, NotFoundError, StoreError
+from tracksite.store import livelog
 from tracksite.tracking import artifacts
 
 
@@ -128,6 +129,25 @@ def test_leaving_a_block_never_raises_for_what_the_disk_refused(monkeypatch):
         tracksite.log_text("lost", "lost.txt")
     assert "No space left" in str(warned[0].message)
     assert "ended without 1 of its artifacts" in str(warned[-1].message)
+
+
+def test_a_strict_run_raises_for_what_the_disk_refuses(monkeypatch):
+    """With strict=True an artifact or a log that the disk refuses is an error at the call."""
+
+    def refuse(*_):
+        raise OSError(28, "No space left on device")
+
+    with tracksite.start_run(strict=True):
+        with monkeypatch.context() as patched:
+            patched.setattr(artifacts, "put", refuse)
+            with pytest.raises(StoreError, match=r"'lost\.txt'.*make room"):
+                tracksite.log_text("lost", "lost.txt")
+        with monkeypatch.context() as patched:
+            patched.setattr(livelog, "_reserve", refuse)
+            with pytest.raises(StoreError, match="make room"):
+                tracksite.flush()
+        tracksite.log_metric("after", 1)
+    assert tracksite.search_runs()["metrics.after"].to_list() == [1.0]
 
 
 def test_a_write_that_fails_leaves_nothing_behind(tmp_path):

@@ -31,6 +31,7 @@ from zlib import crc32
 
 from tracksite.errors import DamageError
 from tracksite.schema import FORMAT
+from tracksite.store.bounds import PATCH_BYTES
 from tracksite.store.patches import merge
 from tracksite.store.points import Points
 
@@ -51,8 +52,8 @@ SERIES_CHUNK = 1 << 20  # points a frame
 MEMORY_BYTES = 1 << 28  # kept in memory at most while the disk refuses
 _FIRST_BYTES, _MOST_GROWTH = 1 << 15, 1 << 23
 _CANNOT_RESERVE = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
-_pack_body = struct.Struct("<Iqqd").pack
-_pack_point_into = struct.Struct("<IIqqd").pack_into
+pack_point = struct.Struct("<Iqqd").pack  # key number, step, time µs, value
+put_point = struct.Struct("<I28s").pack_into  # crc, what pack_point gave
 _HEAD = struct.Struct("<II")
 _SERIES_HEAD = struct.Struct("<IIQ")
 _pack_crc = struct.Struct("<I").pack
@@ -60,7 +61,7 @@ _pack_crc = struct.Struct("<I").pack
 
 def point_frame(key: int, step: int, time_us: int, value: float) -> bytes:
     """Return the 32 bytes of one point."""
-    body = _pack_body(key, step, time_us, value)
+    body = pack_point(key, step, time_us, value)
     return _pack_crc(crc32(body)) + body
 
 
@@ -87,10 +88,10 @@ def _long_frame(mark: int, content: bytes, padding: bytes) -> bytes:
 class Segment:
     """One segment being written: mapped to a file, or in memory while the disk refuses.
 
-    One thread, the `owner`, may call `append_point` at any time and needs no lock for it; all else
-    is for whoever holds the writer's lock. Each frame takes its slots first and is written then,
-    so that a signal handler may log in between. A thread that lost its segment meanwhile finds the
-    mapping closed: it gets an error, has written nothing and logs anew.
+    One thread, the `owner`, may append points at any time and needs no lock for it; all else is
+    for whoever holds the writer's lock. Each frame takes its slots first and is written then, so
+    that a signal handler may log in between. A thread that lost its segment meanwhile finds the
+    mapping closed (a TypeError of `put_point`): it has written nothing, and logs anew.
 
     Attributes:
         path: of the file.
@@ -155,20 +156,6 @@ class Segment:
             self.buffer[at:end] = frame
         elif self._file is not None:
             _write(self._file, frame, at)
-
-    def append_point(self, key: int, step: int, time_us: int, value: float) -> None:
-        """Add the frame of one point, as the owner alone may.
-
-        Raises:
-            ValueError: there is no room.
-            TypeError: the segment is not the owner's any more.
-        """
-        crc = crc32(_pack_body(key, step, time_us, value))
-        at = self.used
-        if at >= self.size:
-            raise ValueError
-        self.used = at + SLOT
-        _pack_point_into(self.buffer, at, crc, key, step, time_us, value)  # type: ignore[arg-type]
 
     def number(self, key: str) -> int:
         """Return the number of a metric key, which is named first if it is new; as `append`."""
@@ -307,7 +294,10 @@ def read_segment(content: bytes, *, name: str = "a live log") -> LiveSegment:
     for item in _frames(content):
         if isinstance(item, dict):
             if "key" in item:
-                names[item["key"][0]] = item["key"][1]
+                number, key = item["key"]
+                if not (isinstance(key, str) and number == len(names)):
+                    raise DamageError(f"{name} names its metrics out of order: remove it.")
+                names[number] = key
             else:
                 patches.append(item)
         else:
@@ -362,6 +352,8 @@ def _frames(content: bytes) -> Iterator[dict[str, Any] | tuple[NDArray[Any], ...
         else:
             start = at * SLOT
             length = word & LENGTH
+            if word < SERIES and length > PATCH_BYTES:
+                raise DamageError(f"a patch of {length} bytes is larger than any can be: remove it")
             body = content[start + 8 : start + 8 + length]
             if len(body) < length or crc32(body, crc32(content[start + 4 : start + 8])) != crc:
                 return

@@ -49,9 +49,10 @@ class ActiveRun(ContentVerbs):
         *,
         params: Mapping[str, str],
         on_end: Callable[[ActiveRun, str], None],
+        strict: bool = False,
     ) -> None:
         """Take the writer of a run that has begun; use `start_run` instead."""
-        super().__init__(info.run_id, store.artifact_dir(info.run_id))
+        super().__init__(info.run_id, store.artifact_dir(info.run_id), strict=strict)
         self.info = info
         self.on_stop: list[Callable[[], None]] = []
         self._writer: Any = writer  # a RunWriter, then _Ended
@@ -263,6 +264,8 @@ class ActiveRun(ContentVerbs):
         try:
             self.end(status, error=text)
         except StoreError as trouble:  # never the end of a training that went well
+            if self.strict:
+                raise
             warn(str(trouble))
 
     def __repr__(self) -> str:

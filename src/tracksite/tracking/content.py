@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from tracksite.errors import ArgumentError
+from tracksite.errors import ArgumentError, StoreError
 from tracksite.tracking import artifacts, check
 from tracksite.tracking.warning import warn
 
@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 class ContentVerbs(ABC):
     """What `ActiveRun` can do with files."""
 
-    def __init__(self, run_id: str, artifact_dir: Path) -> None:
-        """Take the run's id and the folder of its artifacts."""
+    def __init__(self, run_id: str, artifact_dir: Path, *, strict: bool) -> None:
+        """Take the run's id, the folder of its artifacts, and whether a refusing disk raises."""
         self.run_id = run_id
         self.artifact_dir = artifact_dir
+        self.strict = strict
         self._unsaved: list[str] = []
 
     @abstractmethod
@@ -261,6 +262,11 @@ class ContentVerbs(ABC):
         try:
             return write(path)
         except OSError as error:
+            if self.strict:
+                raise StoreError(
+                    f"artifact {path!r} of run {self.run_id} was not saved ({error}): make room on "
+                    "the disk and log it again."
+                ) from error
             self._unsaved.append(path)
             warn(f"artifact {path!r} of run {self.run_id} was not saved ({error})")
             return None

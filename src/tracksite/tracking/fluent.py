@@ -67,6 +67,7 @@ def start_run(
     description: str | None = None,
     log_system_metrics: bool | None = None,
     experiment: str | None = None,
+    strict: bool = False,
 ) -> ActiveRun:
     """Start a run, or resume one, and make it the active run of this thread.
 
@@ -81,6 +82,9 @@ def start_run(
         description: Markdown.
         log_system_metrics: log CPU, memory, disk, network and GPU as points; None: as configured.
         experiment: name of the experiment; default: the active one.
+        strict: raise StoreError as soon as the disk refuses something. Otherwise a disk that is
+            full or read-only never stops a training: what was logged waits in memory, with one
+            warning, and is saved once there is room.
 
     Returns:
         The run's handle, which is also a context manager that ends the run.
@@ -101,9 +105,9 @@ def start_run(
     settings = capture.settings(system_metrics=log_system_metrics)
     if run_id is None:
         experiment = _experiment_of(experiment, experiment_id, parent)
-        run = _begin(experiment, parent, fields, settings)
+        run = _begin(experiment, parent, fields, settings, strict=strict)
     else:
-        run = _resume(check_run_id(run_id), fields, experiment, experiment_id)
+        run = _resume(check_run_id(run_id), fields, experiment, experiment_id, strict=strict)
     thread.stack.append(run)
     thread.last = run
     _open[run.run_id] = (run, thread.stack)
@@ -139,13 +143,18 @@ def _experiment_of(name: str | None, identity: str | None, parent: str | None) -
 
 
 def _begin(
-    experiment: str, parent: str | None, fields: Mapping[str, Any], settings: capture.Capture
+    experiment: str,
+    parent: str | None,
+    fields: Mapping[str, Any],
+    settings: capture.Capture,
+    *,
+    strict: bool,
 ) -> ActiveRun:
     identity, started_at = new_run_id(), datetime.now(UTC)
     name = fields.get("name") or readable_name(identity)
     store = target.store(create=True)
     captured = capture.fields(settings)
-    writer = store.open_writer(identity)
+    writer = store.open_writer(identity, strict=strict)
     writer.patch(
         **{
             **captured,
@@ -168,11 +177,16 @@ def _begin(
         artifact_uri=str(store.artifact_dir(identity)),
         description=fields.get("description"),
     )
-    return ActiveRun(store, writer, info, params={}, on_end=_forget)
+    return ActiveRun(store, writer, info, params={}, on_end=_forget, strict=strict)
 
 
 def _resume(
-    run_id: str, fields: Mapping[str, Any], experiment: str | None, experiment_id: str | None
+    run_id: str,
+    fields: Mapping[str, Any],
+    experiment: str | None,
+    experiment_id: str | None,
+    *,
+    strict: bool,
 ) -> ActiveRun:
     store = target.store()
     known = search.get_run(run_id)
@@ -184,11 +198,11 @@ def _resume(
             f"run {run_id} is in experiment {known.info.experiment!r}: "
             "resume it there, without another experiment."
         )
-    writer = store.open_writer(run_id, resume=True)
+    writer = store.open_writer(run_id, resume=True, strict=strict)
     writer.patch(**{**fields, "status": "running", "error": ""})
     name = fields.get("name", known.info.run_name)
     info = replace(known.info, run_name=name, status="running", ended_at=None, error=None)
-    return ActiveRun(store, writer, info, params=known.data.params, on_end=_forget)
+    return ActiveRun(store, writer, info, params=known.data.params, on_end=_forget, strict=strict)
 
 
 def _forget(run: ActiveRun, status: str) -> None:
