@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # a site has hundreds of thousands of them
 class Page:
     """One file of the site, planned but not yet built.
 
@@ -19,9 +19,12 @@ class Page:
         inputs: digest of everything that `build` reads; same digest, same bytes.
         build: returns the template's variables, or the file's text or bytes, or None when only what
             was read shows that there is no such file.
+        run_id: of a page that `pages.portion` of this run suffices for, so that it may be made
+            elsewhere; None for all others.
     """
 
     path: str
     template: str | None
     inputs: str
     build: Callable[[], Mapping[str, Any] | str | bytes | None]
+    run_id: str | None = None

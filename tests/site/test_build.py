@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 
@@ -15,6 +16,7 @@ from tracksite.config import ArtifactSettings, ExperimentSettings, Settings
 from tracksite.errors import BuildError, NotFoundError
 from tracksite.model import Page
 from tracksite.pages import PAGES
+from tracksite.site import building, report
 
 
 @pytest.fixture
@@ -40,7 +42,7 @@ def test_a_second_build_reads_no_run_and_writes_nothing(store, tmp_path, monkeyp
     """Without a change in the store, a build neither reads a snapshot nor writes a file."""
     first = _build(store, tmp_path / "site")
     times = {path: path.stat().st_mtime_ns for path in (tmp_path / "site").rglob("*")}
-    monkeypatch.setattr(site, "fold", lambda _: pytest.fail("the store was read"))
+    monkeypatch.setattr(building, "fold", lambda _: pytest.fail("the store was read"))
     again = _build(store, tmp_path / "site")
     assert again.written == again.removed == ()
     assert set(again.unchanged) == set(first.written)
@@ -169,6 +171,36 @@ def test_two_claims_of_one_path_are_an_error(store, tmp_path, monkeypatch):
     monkeypatch.setitem(PAGES, "twice", twice)
     with pytest.raises(BuildError, match="Two pages claim"):
         _build(store, tmp_path / "site")
+
+
+def test_a_build_that_fails_leaves_the_site_as_it_was(store, tmp_path):
+    """A build that stops before all pages are made changes no file and leaves none behind."""
+    _build(store, tmp_path / "site")
+    before = _bytes(tmp_path / "site")
+    stores.plain(store, 1)
+
+    def stop(done, total, _path):
+        if done == total - 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        _build(store, tmp_path / "site", progress=stop)
+    assert _bytes(tmp_path / "site") == before
+    assert not list((tmp_path / "site").glob(".tmp-*"))
+
+
+def test_what_killed_builds_set_aside_is_removed(store, tmp_path):
+    """A folder that a killed build left long ago goes; one that may be in use stays."""
+    _build(store, tmp_path / "site")
+    old, new = (tmp_path / "site" / f".tmp-{mark * 12}" for mark in "ab")
+    for folder in (old, new):
+        folder.mkdir()
+        (folder / "0").write_text("page")
+    os.utime(old, (0, 0))
+    stores.plain(store, 1)
+    _build(store, tmp_path / "site")
+    assert not old.exists()
+    assert new.exists()
 
 
 def test_a_killed_build_leaves_nothing_that_the_next_one_cannot_mend(store, tmp_path, monkeypatch):
@@ -322,7 +354,7 @@ def test_a_copy_of_the_store_gives_the_same_site(store, tmp_path):
 def test_a_site_that_hosts_may_refuse_is_warned_of(store, tmp_path, monkeypatch):
     """Past the limit the report names the size and what makes it smaller, at each build."""
     assert _build(store, tmp_path / "site").problems == ()
-    monkeypatch.setattr(site, "_LARGE_SITE", 1000)
+    monkeypatch.setattr(report, "LARGE_SITE", 1000)
     for _ in range(2):
         (problem,) = _build(store, tmp_path / "site").problems
         assert "artifacts.max_bytes" in problem.message

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,12 +25,24 @@ _MOST_WARNINGS = 20
 STRICT = 3  # exit code of `build --strict` after warnings
 
 
+def _cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 @click.command()
 @store_argument
 @site_options
 @click.option("--strict", is_flag=True, help=f"Leave with exit code {STRICT} after any warning.")
 @click.option(
     "--force", is_flag=True, help="Write all files again, even into a folder with others."
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    default=_cores,
+    show_default="one for each core",
+    help="Processes that make the pages of many runs; with 1, this one makes all.",
 )
 @json_option
 def build(
@@ -39,6 +53,7 @@ def build(
     title: str | None,
     strict: bool,
     force: bool,
+    jobs: int,
     as_json: bool,
 ) -> None:
     """Build the site of STORE.
@@ -55,14 +70,17 @@ def build(
       TRACKSITE_STORE=runs tracksite build --strict   in CI: damaged runs fail the job
     """  # noqa: D301 - \b keeps click from wrapping a block
     from tracksite.site import build as build_site
+    from tracksite.site import processes
     from tracksite.store.local import open_store
 
     began = time.monotonic()
     opened = open_store(store)
     pack_when_due(opened)
-    with progress("Building") as tell:
-        settings = settings_from(settings_file, title)(opened.root)
-        report = build_site(opened.root, site, settings=settings, progress=tell, force=force)
+    settings = settings_from(settings_file, title)(opened.root)
+    with progress("Building") as tell, processes(jobs) if jobs > 1 else nullcontext() as workers:
+        report = build_site(
+            opened.root, site, settings=settings, progress=tell, force=force, executor=workers
+        )
     if as_json:
         print_json(dataclasses.asdict(report))
     else:

@@ -31,8 +31,8 @@ def pages(context: Context) -> Iterator[Page]:
     columns = context.runs.select("run_id", "parent_run_id", "artifacts", "git_diff")
     for at, (run_id, parent, artifacts, diff) in reversed(list(enumerate(columns.iter_rows()))):
         inputs = facts.digest_of(run_id, parent)
-        yield Page(paths.run_page(run_id), "run.html", inputs, partial(_page, facts, at))
-        yield Page(paths.run_json(run_id), None, inputs, partial(_twin, facts, at))
+        yield Page(paths.run_page(run_id), "run.html", inputs, partial(_page, facts, at), run_id)
+        yield Page(paths.run_json(run_id), None, inputs, partial(_twin, facts, at), run_id)
         if diff:
             yield Page(_diff_path(run_id), None, digest(diff), partial(str, diff))
         yield from files.pages(run_id, artifacts or [], context.artifacts / run_id, limit)
