@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+import warnings
 from collections import Counter
 from collections.abc import Iterator
 
@@ -16,6 +17,7 @@ from tracksite.errors import StoreError
 from tracksite.store import livelog
 from tracksite.store.ids import new_run_id
 from tracksite.store.livelog import SLOT, patch_frame, point_frame, read_segment
+from tracksite.store.syncing import Syncer
 from tracksite.store.writer import OWNER_CALLS
 
 STEPS = 20_000
@@ -201,3 +203,30 @@ def test_a_strict_run_raises_at_once(store, monkeypatch):
     writer.close()
     assert steps_of(store, "loss")[:10] == list(range(10))
     assert steps_of(store, "later") == [0]
+
+
+def test_no_surprise_ends_the_thread_that_syncs(store, monkeypatch):
+    """Whatever goes wrong with one run is a warning, and the next run is synced all the same."""
+    syncer, synced = Syncer(), threading.Event()
+
+    class Broken:
+        root = store.root
+
+        def sync(self) -> None:
+            raise ZeroDivisionError
+
+    class Sound:
+        root = store.root
+
+        def sync(self) -> None:
+            if caught:
+                synced.set()
+
+    monkeypatch.setattr("tracksite.store.syncing.SYNC_S", 0.01)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        broken, sound = Broken(), Sound()
+        syncer.watch(broken)
+        syncer.watch(sound)
+        assert synced.wait(30)
+    assert "ZeroDivisionError" in str(caught[0].message)

@@ -82,9 +82,10 @@ def _named() -> Iterator[None]:
     """Turn what goes wrong into a warning: the thread lives on, and so does the training."""
     try:
         yield
-    except (OSError, TracksiteError) as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, the other writers need this thread
+        text = str(error) if isinstance(error, (OSError, TracksiteError)) else repr(error)
         with contextlib.suppress(RuntimeWarning):  # where warnings are errors
-            warn_once(str(error))
+            warn_once(text)
 
 
 def _recover(root: Path) -> None:
