@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import numpy as np
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -17,9 +18,21 @@ from tracksite.errors import DamageError
 from tracksite.schema import FORMAT_KEY, points_schema, runs_schema
 from tracksite.store import bounds, packs, parts
 from tracksite.store.footer import schema_elements
+from tracksite.store.livelog import PATCH, SLOT, _long_frame, patch_frame
 from tracksite.store.local import LocalStore, open_store
+from tracksite.store.process import identity
+from tracksite.store.recovery import recover
 
 RUN, WRITER = "0" * 31 + "1", "a" * 12
+HEADER = {
+    "format": 1,
+    "run_id": RUN,
+    "kind": "run",
+    "writer": WRITER,
+    "seq": 0,
+    "opened_at": 0,
+    "host": "elsewhere",
+}
 READ = """
 import resource, sys
 from tracksite.query.runs import fold
@@ -245,3 +258,34 @@ def test_found_sound_once_a_part_is_not_judged_again(store, monkeypatch):
     first = seen(store)
     monkeypatch.setattr(bounds, "open_parquet", lambda *_: pytest.fail("judged again"))
     assert seen(open_store(store.root))[1].equals(first[1])
+
+
+HOSTILE = {
+    "a path for a run": [patch_frame({**HEADER, "run_id": "../../../escaped"})],
+    "another run": [patch_frame({**HEADER, "run_id": "2" * 32})],
+    "another kind": [patch_frame({**HEADER, "kind": "daemon"})],
+    "a header of lists": [patch_frame({**HEADER, "opened_at": []})],
+    "a type that no column has": [patch_frame(HEADER), patch_frame({"name": 5})],
+    "a list that is a number": [patch_frame(HEADER), patch_frame({"tags": 5})],
+    "deep JSON": [patch_frame(HEADER), _long_frame(PATCH, b"[" * 200_000, b" ")],
+    "JSON that is no patch": [patch_frame(HEADER), patch_frame([1, 2])],
+    "a metric numbered beyond all": [patch_frame(HEADER), patch_frame({"key": [1 << 60, "x"]})],
+    "a process that cannot be": [patch_frame({**HEADER, **identity(), "pid": 1 << 90})],
+}
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+def test_a_hostile_live_log_costs_its_run_alone(store, tmp_path, what):
+    """Whatever a live log says, the others are read and recovered, and nothing leaves the store."""
+    log_run(store)
+    before = seen(store)
+    log = store.root / "live" / f"{RUN}.{WRITER}.0.wal"
+    log.write_bytes(b"".join(HOSTILE[what]) + bytes(SLOT))
+    snapshot, folded, _ = seen(store)
+    assert folded.filter(pl.col("run_id") != RUN).equals(before[1])
+    assert {one.path for one in snapshot.problems} <= {f"live/{log.name}"}
+    assert snapshot.problems or what == "a process that cannot be"
+    store.state()
+    recover(store.root, now=1e12)
+    assert not list(tmp_path.rglob("*escaped*"))
+    assert seen(store)[1].filter(pl.col("run_id") != RUN).equals(before[1])

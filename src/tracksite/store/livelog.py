@@ -48,6 +48,7 @@ SEGMENT_NAME = re.compile(
 SLOT = 32
 PATCH, SERIES = 1 << 31, 3 << 30
 LENGTH = (1 << 30) - 1
+MOST_KEYS = 1 << 20
 SERIES_CHUNK = 1 << 20  # points a frame
 MEMORY_BYTES = 1 << 28  # kept in memory at most while the disk refuses
 _FIRST_BYTES, _MOST_GROWTH = 1 << 15, 1 << 23
@@ -295,8 +296,8 @@ def read_segment(content: bytes, *, name: str = "a live log") -> LiveSegment:
         if isinstance(item, dict):
             if "key" in item:
                 number, key = item["key"]
-                if not (isinstance(key, str) and number == len(names)):
-                    raise DamageError(f"{name} names its metrics out of order: remove it.")
+                if not (isinstance(key, str) and number in range(MOST_KEYS)):
+                    raise DamageError(f"{name} names a metric as none can be: remove it.")
                 names[number] = key
             else:
                 patches.append(item)

@@ -25,12 +25,14 @@ def is_alive(header: dict[str, Any], heartbeat: float, now: float | None = None)
         header: the log's header, with what `identity` returned.
         heartbeat: the log's modification time, seconds since 1970: set each second by its writer.
         now: seconds since 1970; the clock when None. Looked at only where the pid means nothing
-            here (another host, another container): then a heartbeat of the last minute counts.
+            here (another host, another container): then a heartbeat counts that is within a
+            minute of it. One from a future further off is no sign of life: it comes from a clock
+            that is wrong, and would otherwise keep a dead run running for as long.
     """
     if is_local(header):
         pid = header.get("pid")
         return isinstance(pid, int) and _exists(pid) and _started(pid) == header.get("pid_started")
-    return (time.time() if now is None else now) - heartbeat < HEARTBEAT_LIMIT_S
+    return abs((time.time() if now is None else now) - heartbeat) < HEARTBEAT_LIMIT_S
 
 
 def is_local(header: dict[str, Any]) -> bool:

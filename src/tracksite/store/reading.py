@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tracksite.errors import DamageError
-from tracksite.schema import Problem, points_schema
+from tracksite.schema import KINDS, Problem, points_schema
 from tracksite.store import parts, patches, points
+from tracksite.store.bounds import MOST_BYTES
 from tracksite.store.livelog import SEGMENT_NAME, SLOT, LiveSegment, read_segment
 from tracksite.store.process import is_alive
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import polars as pl
+    import pyarrow as pa
 
 READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 _HEADER_BYTES = 1 << 13  # more than any header of a live log
@@ -44,6 +46,11 @@ class SegmentName:
     heartbeat: float
 
     @property
+    def commit(self) -> tuple[str, str, int]:
+        """What its parts will be called."""
+        return self.run_id, self.writer, self.seq
+
+    @property
     def stamp(self) -> str:
         """What changes when the log grows: how many whole slots are in use."""
         used = len(self.content.rstrip(b"\0"))
@@ -52,11 +59,19 @@ class SegmentName:
 
 @dataclass(frozen=True)
 class LiveRun:
-    """A live log that no part stands for yet."""
+    """A live log that no part stands for yet.
+
+    Attributes:
+        run_id: whose log.
+        alive: whether its writer still runs.
+        segment: what it says.
+        row: its patch as one row of `runs_schema()`.
+    """
 
     run_id: str
     alive: bool
     segment: LiveSegment
+    row: pa.Table
 
 
 def names_in(folder: Path, run_ids: Collection[str] | None) -> list[str]:
@@ -125,13 +140,34 @@ def list_segments(folder: Path, run_ids: Collection[str] | None) -> list[Segment
     return found
 
 
+def decode(segment: SegmentName, most_bytes: int | None = None) -> LiveSegment:
+    """Return what a live log says, or what the first `most_bytes` of it do.
+
+    Raises:
+        DamageError: it cannot be read, or is of another run than its name says.
+    """
+    if len(segment.content) > MOST_BYTES["points"]:
+        raise DamageError(f"{segment.file} is larger than any live log: remove it.")
+    try:
+        found = read_segment(segment.content[:most_bytes], name=segment.file)
+        header = found.header
+        identity = (header["run_id"], header["writer"], header["seq"])
+        sensible = header["kind"] in KINDS and isinstance(header["opened_at"], int)
+    except DamageError:
+        raise
+    except Exception as error:  # a decoder may raise anything on hostile bytes
+        raise DamageError(f"{segment.file} cannot be read ({error!r}): remove it.") from error
+    if identity != segment.commit or not sensible:
+        raise DamageError(f"{segment.file} is of another run than its name says: remove it.")
+    return found
+
+
 def has_writer(segment: SegmentName) -> bool:
     """Return whether the writer of a live log still runs; only its header is decoded."""
     try:
-        header = read_segment(segment.content[:_HEADER_BYTES]).header
-    except (DamageError, ValueError, KeyError, TypeError, IndexError):
+        return is_alive(decode(segment, _HEADER_BYTES).header, segment.heartbeat)
+    except (DamageError, OverflowError):  # a process number that no system has
         return False
-    return is_alive(header, segment.heartbeat)
 
 
 def read_live(
@@ -142,15 +178,16 @@ def read_live(
     """Return the live logs that are not parts yet, and name the unreadable ones."""
     live = []
     for segment in segments:
-        if (segment.run_id, segment.writer, segment.seq) in committed:
+        if segment.commit in committed:
             continue
         try:
-            content = read_segment(segment.content, name=segment.file)
-        except (DamageError, ValueError, KeyError, TypeError, IndexError) as error:
+            content = decode(segment)
+            live.append(LiveRun(segment.run_id, has_writer(segment), content, _live_row(content)))
+        except DamageError as error:
             problems.append(Problem(f"live/{segment.file}", segment.run_id, str(error)))
-            continue
-        alive = is_alive(content.header, segment.heartbeat)
-        live.append(LiveRun(segment.run_id, alive, content))
+        except Exception as error:  # noqa: BLE001 - what a hostile patch does to Arrow
+            message = f"{segment.file} holds what no patch can: {error}"
+            problems.append(Problem(f"live/{segment.file}", segment.run_id, message))
     return live
 
 
@@ -158,11 +195,11 @@ def with_live(frame: pl.DataFrame, live: Iterable[LiveRun]) -> pl.DataFrame:
     """Return the patches with one more row for each live log."""
     import polars as pl
 
-    rows = [pl.DataFrame(pl.from_arrow(_live_row(run.segment))) for run in live]
+    rows = [pl.DataFrame(pl.from_arrow(run.row)) for run in live]
     return pl.concat([frame, *rows]) if rows else frame
 
 
-def _live_row(segment: LiveSegment) -> Any:  # noqa: ANN401 - an Arrow table
+def _live_row(segment: LiveSegment) -> pa.Table:
     header = segment.header
     summaries = points.summarise(points.to_sorted(segment.points))
     return patches.to_table(

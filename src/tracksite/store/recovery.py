@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from tracksite.errors import DamageError
 from tracksite.store import packing, packs, parts, reading
-from tracksite.store.livelog import read_segment
 from tracksite.store.process import is_local
 from tracksite.store.saving import save_segment
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tracksite.schema import Problem
 
 ABANDONED_S = 86_400.0  # a log of another host is left alone for a day after its last heartbeat
 
@@ -19,8 +21,11 @@ ABANDONED_S = 86_400.0  # a log of another host is left alone for a day after it
 def recover(root: Path, *, now: float) -> list[str]:
     """Turn the live logs of dead writers into parts and remove them; return their run ids.
 
-    Saving a log writes files that are named by its content, so any number of processes may
-    recover one log at once. A log that cannot be read stays for `verify` to name.
+    A log is dead if its process is gone, or, on another host, if it was not written to for a day.
+    Both our clock and that of the file system have to say so, so a clock that is wrong by a year
+    takes no log away from a living writer. Saving a log writes files that are named by its
+    content, so any number of processes may recover one log at once. A log that cannot be read
+    stays for `verify` to name.
 
     Args:
         root: the store's folder.
@@ -29,26 +34,46 @@ def recover(root: Path, *, now: float) -> list[str]:
     Raises:
         OSError: the disk refuses; nothing is lost.
     """
-    dead = [one for one in reading.list_segments(root / "live", None) if _is_dead(one, now)]
-    if not dead:
+    segments = reading.list_segments(root / "live", None)
+    if not segments:
         return []
+    earliest = min(now, _clock_of(root / "live"))
+    dead = [one for one in segments if _is_dead(one, earliest)]
     ids = {one.run_id for one in dead}
     committed = {
         part.commit for part in reading.list_parts(root / "log", ids) if part.table == "runs"
     }
     committed |= packing.packed_commits(root, packs.newest_manifest(root))
     for one in dead:
-        if (one.run_id, one.writer, one.seq) not in committed:
-            save_segment(root, one.content)
+        if one.commit not in committed and not _saved(root, one):
+            continue
         (root / "live" / one.file).unlink(missing_ok=True)
     parts.sync_folder(root / "live")
     return sorted(ids)
 
 
+def _saved(root: Path, segment: reading.SegmentName) -> bool:
+    """Save a log; False where it holds what no patch can: it stays for `verify` to name."""
+    problems: list[Problem] = []
+    if reading.read_live([segment], (), problems):
+        save_segment(root, segment.content)
+    return not problems
+
+
+def _clock_of(folder: Path) -> float:
+    """Return the time of the file system that a folder is on: of its server, where it has one."""
+    probe = folder / f"tmp-{os.urandom(6).hex()}"
+    try:
+        probe.touch()
+        return probe.stat().st_mtime
+    finally:
+        probe.unlink(missing_ok=True)
+
+
 def _is_dead(segment: reading.SegmentName, now: float) -> bool:
     try:
-        header = read_segment(segment.content).header
-    except (DamageError, ValueError, KeyError, TypeError, IndexError):
+        header = reading.decode(segment).header
+    except DamageError:
         return False
     if is_local(header):
         return not reading.has_writer(segment)
