@@ -43,6 +43,19 @@ RUN_FIELDS = {
     "mlflow.source.git.repoURL": "git_remote",
 }
 NOTE = {"mlflow.note.content": "description"}  # of experiments
+SHOWN_STATUS = {
+    "running": "RUNNING",
+    "finished": "FINISHED",
+    "failed": "FAILED",
+    "killed": "KILLED",
+    "interrupted": "KILLED",  # MLflow has no word for a run whose process is gone
+}
+STORED_STATUS = {
+    "RUNNING": "running",
+    "FINISHED": "finished",
+    "FAILED": "failed",
+    "KILLED": "killed",
+}
 _CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
 
 

@@ -22,9 +22,8 @@ from mlflow.entities import (
     RunStatus,
     RunTag,
 )
-from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
 
-from tracksite.mlflow_plugin import fields
+from tracksite.mlflow_plugin import fields, inputs
 
 if TYPE_CHECKING:
     from mlflow.entities import ExperimentTag
@@ -32,29 +31,20 @@ if TYPE_CHECKING:
     from tracksite.mlflow_plugin.entity import Entity, Latest
     from tracksite.mlflow_plugin.uri import Artifacts
 
-_STATUS = {
-    "running": "RUNNING",
-    "finished": "FINISHED",
-    "failed": "FAILED",
-    "killed": "KILLED",
-    "interrupted": "KILLED",  # MLflow has no word for a run whose process is gone
-}
-_STORED = {"RUNNING": "running", "FINISHED": "finished", "FAILED": "failed", "KILLED": "killed"}
-
 
 def status_of(entity: Entity) -> str:
     """Return MLflow's status of a run."""
     status = str(entity.fields.get("status", "interrupted"))
     if status in {"running", "interrupted"} and fields.STATUS in entity.tags:
         return entity.tags[fields.STATUS]
-    return _STATUS.get(status, "KILLED")
+    return fields.SHOWN_STATUS.get(status, "KILLED")
 
 
 def status_patch(status: int) -> dict[str, Any]:
     """Return the fields that say a status of MLflow's; what is scheduled is a run's tag."""
     name = RunStatus.to_string(status)
-    scheduled = {fields.STATUS: None if name in _STORED else name}
-    return {"status": _STORED.get(name, "running"), "tags": scheduled}
+    scheduled = {fields.STATUS: None if name in fields.STORED_STATUS else name}
+    return {"status": fields.STORED_STATUS.get(name, "running"), "tags": scheduled}
 
 
 def lifecycle(entity: Entity) -> str:
@@ -122,52 +112,11 @@ def _after(entity: Entity, prefix: str) -> dict[str, str]:
     }
 
 
-def input_patch(entity: Entity, inputs: list[DatasetInput]) -> dict[str, Any]:
-    """Return the patch that adds data sets to a run; those that it has are left as they are.
-
-    The store's row of a data set has its name, context, source, digest and schema; the rest of
-    what MLflow knows is a private tag beside it.
-    """
-    rows: dict[str, dict[str, Any]] = {}
-    tags: dict[str, str] = {}
-    for one in inputs:
-        key = f"{one.dataset.name} {one.dataset.digest}"
-        if key in rows or fields.INPUT + key in entity.tags:
-            continue
-        tagged = {tag.key: tag.value for tag in one.tags}
-        rows[key] = {
-            "name": _free_name(entity, rows, one.dataset),
-            "context": tagged.get(MLFLOW_DATASET_CONTEXT),
-            "source": one.dataset.source,
-            "digest": one.dataset.digest,
-            "schema": _columns(one.dataset.schema),
-            "rows": _row_count(one.dataset.profile),
-        }
-        tags[fields.INPUT + key] = json.dumps({"dataset": dict(one.dataset), "tags": tagged})
-    return {"inputs": list(rows.values()), "tags": tags} if rows else {}
-
-
-def _free_name(entity: Entity, rows: dict[str, dict[str, Any]], dataset: Dataset) -> str:
-    """Return a name that no other data set of the run has: theirs may differ by digest alone."""
-    taken = {*entity.inputs, *(row["name"] for row in rows.values())}
-    return dataset.name if dataset.name not in taken else f"{dataset.name} {dataset.digest}"
-
-
-def _columns(schema: str | None) -> str | None:
-    """Return {column: type} as JSON from MLflow's schema of columns; None for any other."""
-    try:
-        columns = json.loads(schema or "")["mlflow_colspec"]
-        return json.dumps({str(one["name"]): str(one["type"]) for one in columns})
-    except (ValueError, KeyError, TypeError):
-        return None
-
-
-def _row_count(profile: str | None) -> int | None:
-    try:
-        count = json.loads(profile or "")["num_rows"]
-        return int(count)
-    except (ValueError, KeyError, TypeError):
-        return None
+def input_patch(entity: Entity, found: list[DatasetInput]) -> dict[str, Any]:
+    """Return the patch that adds data sets to a run; see `inputs.patch`."""
+    return inputs.patch(
+        entity, [(dict(one.dataset), {tag.key: tag.value for tag in one.tags}) for one in found]
+    )
 
 
 def dataset_inputs(entity: Entity) -> list[DatasetInput]:
@@ -195,7 +144,7 @@ def _own_input(row: dict[str, Any]) -> DatasetInput:
         schema=row["schema"],
     )
     context = row["context"]
-    return DatasetInput(dataset, [InputTag(MLFLOW_DATASET_CONTEXT, context)] if context else [])
+    return DatasetInput(dataset, [InputTag(inputs.CONTEXT, context)] if context else [])
 
 
 def as_dict(tags: list[RunTag] | list[ExperimentTag] | None) -> dict[str, str]:
