@@ -1,6 +1,7 @@
 # Every target makes what it needs by itself and is quick when there is nothing to do.
 PYTHON ?= python3
 CHROMIUM ?= /usr/bin/chromium
+STRACE := /usr/bin/strace
 BIN := .venv/bin
 ENV := .venv/.made
 
@@ -9,16 +10,17 @@ ifneq ($(shell $(BIN)/python -c 'print(1)' 2>/dev/null),1)
 $(shell rm -f $(ENV))
 endif
 
-.PHONY: help env demo test lint format bench site lock vendor clean
+.PHONY: help env demo test lint format faults bench site lock vendor clean
 
 help:
 	@echo "tracksite: from a checkout"
 	@echo
 	@echo "  make demo     train a real sweep, build its site, and say where it is"
 	@echo "  make env      make .venv with tracksite (editable) and every tool; then $(BIN)/tracksite --help"
-	@echo "  make test     lint, types and every test, in a real browser too (installs Debian's chromium)"
+	@echo "  make test     lint, types and every test, in a real browser too (installs Debian's chromium, strace)"
 	@echo "  make lint     ruff and mypy alone"
 	@echo "  make format   let ruff format and fix what it can"
+	@echo "  make faults   kill, fill up, cut the power and flip bytes at length, and count what is lost"
 	@echo "  make bench    measure what tracksite costs, beside plain references"
 	@echo "  make site     refresh site/ and docs/cli.md, which the tests hold to the code"
 	@echo "  make clean    remove .venv and everything made beside the code"
@@ -48,12 +50,18 @@ lint: $(ENV)
 $(CHROMIUM):
 	@tools/apt-install chromium
 
-test: $(ENV) lint | $(CHROMIUM)
+$(STRACE):
+	@tools/apt-install strace
+
+test: $(ENV) lint | $(CHROMIUM) $(STRACE)
 	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest -n 2 $(T)
 
 format: $(ENV)
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+faults: $(ENV) | $(STRACE)
+	FAULTS=long $(BIN)/python -m pytest -n 2 tests/faults $(T)
 
 bench: $(ENV)
 	$(BIN)/python -m benchmarks

@@ -46,6 +46,11 @@ class SegmentName:
     heartbeat: float
 
     @property
+    def blank(self) -> bool:
+        """Whether its writer has not said who it is, and may have died before it could."""
+        return not self.content[:SLOT].strip(b"\0") and not self.content.strip(b"\0")
+
+    @property
     def commit(self) -> tuple[str, str, int]:
         """What its parts will be called."""
         return self.run_id, self.writer, self.seq
@@ -178,7 +183,7 @@ def read_live(
     """Return the live logs that are not parts yet, and name the unreadable ones."""
     live = []
     for segment in segments:
-        if segment.commit in committed:
+        if segment.commit in committed or segment.blank:
             continue
         try:
             content = decode(segment)

@@ -71,6 +71,8 @@ def _clock_of(folder: Path) -> float:
 
 
 def _is_dead(segment: reading.SegmentName, now: float) -> bool:
+    if segment.blank:  # killed before it said who it is
+        return now - segment.heartbeat > ABANDONED_S
     try:
         header = reading.decode(segment).header
     except DamageError:
