@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import math
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ from tracksite import paths
 from tracksite.model import Page
 from tracksite.pages.context import digest
 from tracksite.pages.experiment import Experiment, experiments, inputs
-from tracksite.pages.script import data_script
+from tracksite.pages.script import data_script, json_text
 from tracksite.query import leaderboard, long
 
 if TYPE_CHECKING:
@@ -92,7 +91,7 @@ def _twin(experiment: Experiment) -> str:
         "effects": _clean(experiment.effects.to_dicts()),
         "slices": _clean(experiment.slices.to_dicts()),
     }
-    return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False, default=str) + "\n"
+    return json_text(value)
 
 
 def _rows(experiment: Experiment) -> list[dict[str, Any]]:

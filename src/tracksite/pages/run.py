@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from datetime import datetime
 from functools import partial
@@ -13,6 +12,7 @@ from tracksite.charts.numbers import machine_time
 from tracksite.model import Page
 from tracksite.pages import curves, files, notes, reproduce
 from tracksite.pages.context import digest
+from tracksite.pages.script import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -178,7 +178,7 @@ def _twin(facts: _Facts, at: int) -> str:
         "model_versions": facts.versions.get(run["run_id"], []),
         "problems": [it.message for it in context.problems_of.get(run["run_id"], ())],
     }
-    return json.dumps(_plain(told), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    return json_text({key: _plain(told[key]) for key in sorted(told)})
 
 
 def _plain(value: object) -> object:
