@@ -39,38 +39,49 @@ def read_patches(
     """
     wanted = [part for part in names if part.table == "runs"]
     sound: list[tuple[parts.PartName, bytes]] = []
-    outcomes = pool.map(lambda part: _checked(folder, part, known=part.file in known), wanted)
+    outcomes = pool.map(lambda part: _outcome(folder, part, known=part.file in known), wanted)
     for part, outcome in zip(wanted, outcomes, strict=True):
         if isinstance(outcome, bytes):
             sound.append((part, outcome))
         else:
             problems.append(outcome)
     known |= verdicts.of(folder / part.file for part, _ in sound if part.file not in known)
-    return _decode(sound, empty_patches(), problems.append)
+    return decode(sound, empty_patches(), problems.append)
 
 
-def _checked(folder: Path, part: parts.PartName, *, known: bool = False) -> bytes | Problem:
-    """Return the bytes of a part if they match its name and do not expand too far.
+def checked(folder: Path, part: parts.PartName, *, known: bool = False) -> bytes:
+    """Return the bytes of a part that match its name, can be decoded and do not expand too far.
 
     The name is a hash of the bytes, so what was `known` to be within bounds still is.
+
+    Raises:
+        DamageError: they do not.
+        FileNotFoundError: it is gone.
     """
-    schema = runs_schema() if part.table == "runs" else points_schema()
-    try:
-        content = parts.read_checked(folder, part)
-        if not known:
-            most = bounds.MOST_BYTES[part.table]
-            _check_points_owner(part, bounds.open_parquet(part.file, content, schema, most))
-    except DamageError as error:
-        return Problem(f"log/{part.file}", part.run_id, str(error))
+    content = parts.read_checked(folder, part)
+    if not known:
+        schema = runs_schema() if part.table == "runs" else points_schema()
+        most = bounds.MOST_BYTES[part.table]
+        _check_points_owner(part, bounds.open_parquet(part.file, content, schema, most))
     return content
 
 
-def _decode(
+def _outcome(folder: Path, part: parts.PartName, *, known: bool = False) -> bytes | Problem:
+    try:
+        return checked(folder, part, known=known)
+    except DamageError as error:
+        return Problem(f"log/{part.file}", part.run_id, str(error))
+
+
+def decode(
     sound: list[tuple[parts.PartName, bytes]],
     empty: pl.DataFrame,
     on_damage: Callable[[Problem], object],
 ) -> pl.DataFrame:
-    """Decode many parts at once; where that fails, in halves, to find the culprit."""
+    """Return the rows of many parts, in their order; columns as `empty`, the same for all.
+
+    They are decoded at once; where that fails, in halves, to find the culprit for `on_damage`.
+    """
     import polars as pl
 
     if not sound:
@@ -87,7 +98,7 @@ def _decode(
             return empty
         middle = len(sound) // 2
         halves = (sound[:middle], sound[middle:])
-        return pl.concat([_decode(half, empty, on_damage) for half in halves])
+        return pl.concat([decode(half, empty, on_damage) for half in halves])
 
 
 def _check_points_owner(part: parts.PartName, opened: pq.ParquetFile) -> None:
@@ -144,7 +155,7 @@ def check_points(
 
 
 def _damage(folder: Path, part: parts.PartName) -> Problem | None:
-    outcome = _checked(folder, part)
+    outcome = _outcome(folder, part)
     return None if isinstance(outcome, bytes) else outcome
 
 
@@ -165,7 +176,7 @@ def read_points(
     """
     import polars as pl
 
-    empty = _empty(points_schema())
+    empty = empty_points()
     loose: list[tuple[parts.PartName, bytes]] = []
     frames = []
     for path in map(Path, dict.fromkeys(files)):
@@ -182,7 +193,7 @@ def read_points(
     wanted = pl.col("run_id").is_in(sorted(run_ids))
     if keys is not None:
         wanted &= pl.col("key").is_in(sorted(keys))
-    return pl.concat([*frames, _decode(loose, empty, on_damage).filter(wanted)])
+    return pl.concat([*frames, decode(loose, empty, on_damage).filter(wanted)])
 
 
 def empty_packed() -> pl.DataFrame:
@@ -200,6 +211,11 @@ def concatenated(patches: pl.DataFrame, packed: pl.DataFrame) -> pl.DataFrame:
 def empty_patches() -> pl.DataFrame:
     """Return no patches, with every column of `runs_schema()`."""
     return _empty(runs_schema())
+
+
+def empty_points() -> pl.DataFrame:
+    """Return no points, with every column of `points_schema()`."""
+    return _empty(points_schema())
 
 
 def _empty(schema: pa.Schema) -> pl.DataFrame:

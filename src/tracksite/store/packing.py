@@ -7,36 +7,26 @@ stand for are removed. A reader that meets a part both loose and packed counts i
 
 from __future__ import annotations
 
-import io
 import time
 from collections import defaultdict
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import groupby
 from typing import TYPE_CHECKING
 
-from tracksite.errors import DamageError, StoreError
-from tracksite.schema import FORMAT, FORMAT_KEY, points_schema
+from tracksite.errors import StoreError
 from tracksite.store import packs, parts, reading
-from tracksite.store.packs import Manifest, PackFile
+from tracksite.store.pack_files import Batch, Commit, write_batch, write_runs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
-    import polars as pl
-    import pyarrow as pa
+    from tracksite.store.packs import Manifest, PackFile
 
 GRACE_S = 3600.0
 DUE_PARTS = 5_000  # so many loose parts are packed without being asked
-PACK_BYTES = 1 << 26  # of points, as parts
 PACK_RUNS = 10_000
-GROUP_ROWS = 65_536
 SMALL_PACKS = 16  # so many files of patches are merged into one
 _ATTEMPTS = 100
-
-Commit = tuple[str, str, int]
-Rewrite = Callable[["Path", PackFile, frozenset[str]], PackFile | None]
 
 
 @dataclass(frozen=True)
@@ -87,7 +77,7 @@ def _pack_batch(root: Path, store_id: str) -> int | None:
     """Pack one batch; return its parts: 0 if another packer was faster, None if none is left."""
     manifest = packs.newest_manifest(root, store_id)
     batch = next(_batches(_loose(root, manifest)), None)
-    added = _write_batch(root, batch) if batch else None
+    added = write_batch(root, batch) if batch else None
     if batch is None or added is None:
         return None
     published = packs.publish(root, store_id, _with(manifest, *added))
@@ -115,9 +105,6 @@ def packed_commits(root: Path, manifest: Manifest) -> set[Commit]:
     }
 
 
-Batch = dict[Commit, dict[str, parts.PartName]]
-
-
 def _batches(loose: Batch) -> Iterator[Batch]:
     """Split parts, in order of run, where a pack has grown large."""
     batch: Batch = {}
@@ -128,128 +115,6 @@ def _batches(loose: Batch) -> Iterator[Batch]:
             batch = {}
     if batch:
         yield batch
-
-
-def _write_batch(root: Path, batch: Batch) -> tuple[list[PackFile], list[PackFile]] | None:
-    """Write the packs of a batch, damaged parts left out; return files of patches and points."""
-    import polars as pl
-
-    rows: list[pl.DataFrame] = []
-    kept: list[tuple[Commit, parts.PartName | None]] = []
-    for commit, tables in batch.items():
-        points = tables.get("points")
-        try:
-            content = parts.read_checked(root / "log", tables["runs"])
-            if points is not None:
-                parts.read_checked(root / "log", points)
-            row = pl.read_parquet(content)
-        except (DamageError, pl.exceptions.PolarsError):
-            continue
-        known = {"part": tables["runs"].hash, "points_part": points.hash if points else None}
-        rows.append(row.with_columns(*(pl.lit(v, pl.String).alias(k) for k, v in known.items())))
-        kept.append((commit, points))
-    if not rows:
-        return None
-    return [write_runs(root, pl.concat(rows))], list(_write_points(root, kept))
-
-
-def write_runs(root: Path, rows: pl.DataFrame) -> PackFile:
-    """Write patches (columns of `packs.packed_schema()`) as one pack."""
-    ordered = rows.sort("run_id", "seq", "writer")
-    content = parts.encode(ordered.to_arrow().cast(packs.packed_schema()))
-    ids = ordered["run_id"]
-    return PackFile(packs.write_pack(root, "runs", content), ids[0], ids[-1])
-
-
-def _write_points(
-    root: Path, commits: Iterable[tuple[Commit, parts.PartName | None]]
-) -> Iterator[PackFile]:
-    """Write points packs of about PACK_BYTES each, whole runs in each."""
-    pack: _PointsPack | None = None
-    for run_id, group in groupby(sorted(commits), key=lambda item: item[0][0]):
-        points = [part for _, part in sorted(group, key=lambda item: item[0][::-1]) if part]
-        if not points:
-            continue
-        pack = pack or _PointsPack(run_id)
-        pack.add(run_id, [parts.read_checked(root / "log", part) for part in points])
-        if pack.size > PACK_BYTES:
-            yield pack.write(root)
-            pack = None
-    if pack is not None:
-        yield pack.write(root)
-
-
-class _PointsPack:
-    """A points pack being put together in memory, run after run."""
-
-    def __init__(self, first: str) -> None:
-        import pyarrow.parquet as pq
-
-        self.first = self.last = first
-        self._sink = io.BytesIO()
-        self._writer = pq.ParquetWriter(self._sink, points_schema(), **parts.POINTS_OPTIONS)
-        self._pending: list[pa.Table] = []
-        self._rows = 0
-
-    @property
-    def size(self) -> int:
-        """Return the bytes so far."""
-        return self._sink.tell()
-
-    def add(self, run_id: str, contents: list[bytes]) -> None:
-        """Add the parts of one run, in order of writing."""
-        import polars as pl
-
-        points = pl.concat([pl.read_parquet(content) for content in contents])
-        if len(contents) > 1:
-            points = points.sort("key", "step", maintain_order=True)
-        self.add_table(run_id, points.to_arrow().cast(points_schema()))
-
-    def add_table(self, last: str, points: pa.Table) -> None:
-        """Add points of runs up to `last`."""
-        self._pending.append(points)
-        self._rows += points.num_rows
-        self.last = last
-        if self._rows >= GROUP_ROWS:
-            self._write_group()
-
-    def write(self, root: Path) -> PackFile:
-        """Write the pack and return what it is called."""
-        self._write_group()
-        self._writer.add_key_value_metadata({FORMAT_KEY: str(FORMAT).encode()})
-        self._writer.close()
-        file = packs.write_pack(root, "points", self._sink.getvalue())
-        return PackFile(file, self.first, self.last)
-
-    def _write_group(self) -> None:
-        import pyarrow as pa
-
-        if self._pending:
-            self._writer.write_table(pa.concat_tables(self._pending), row_group_size=GROUP_ROWS)
-            self._pending, self._rows = [], 0
-
-
-def points_without(root: Path, old: PackFile, run_ids: frozenset[str]) -> PackFile | None:
-    """Write a points pack again without some runs; return the old one where it held none."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-    import pyarrow.parquet as pq
-
-    new: _PointsPack | None = None
-    found = False
-    with packs.open_pack(root, old.file) as content:
-        pack = pq.ParquetFile(content)
-        for number in range(pack.num_row_groups):
-            table = pack.read_row_group(number)
-            unwanted = pc.is_in(table["run_id"], pa.array(sorted(run_ids), pa.string()))
-            kept = table.filter(pc.invert(unwanted))
-            found |= kept.num_rows < table.num_rows
-            if kept.num_rows:
-                new = new or _PointsPack(kept["run_id"][0].as_py())
-                new.add_table(kept["run_id"][-1].as_py(), kept)
-    if not found:
-        return old
-    return new.write(root) if new else None
 
 
 def _with(manifest: Manifest, runs: list[PackFile], points: list[PackFile]) -> Manifest:

@@ -11,19 +11,20 @@ import os
 import shutil
 import stat
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from tracksite.errors import StoreError
-from tracksite.store import packing, packs, parts, reading
+from tracksite.store import pack_files, packs, parts, reading
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator
     from datetime import datetime
     from pathlib import Path
 
     from tracksite.store.local import LocalStore
     from tracksite.store.packs import Manifest, PackFile
 
+Rewrite: TypeAlias = "Callable[[Path, PackFile, frozenset[str]], PackFile | None]"
 _ATTEMPTS = 20
 
 
@@ -99,7 +100,7 @@ def _rewrite_packs(store: LocalStore, run_ids: frozenset[str]) -> None:
     for _ in range(_ATTEMPTS):
         manifest = packs.newest_manifest(store.root, store.store_id)
         runs = dict(_without(store.root, manifest.runs, run_ids, _rewritten_runs))
-        points = dict(_without(store.root, manifest.points, run_ids, packing.points_without))
+        points = dict(_without(store.root, manifest.points, run_ids, pack_files.points_without))
         if not runs and not points:
             return
         if packs.publish(store.root, store.store_id, _next(manifest, runs, points)):
@@ -125,7 +126,7 @@ def _next(
 
 
 def _without(
-    root: Path, files: Collection[PackFile], run_ids: frozenset[str], rewrite: packing.Rewrite
+    root: Path, files: Collection[PackFile], run_ids: frozenset[str], rewrite: Rewrite
 ) -> Iterator[tuple[PackFile, PackFile | None]]:
     """Yield each file that holds one of the runs, with the file that takes its place."""
     for one in files:
@@ -142,7 +143,7 @@ def _rewritten_runs(root: Path, old: PackFile, run_ids: frozenset[str]) -> PackF
     kept = rows.filter(~pl.col("run_id").is_in(sorted(run_ids)))
     if kept.height == rows.height:
         return old
-    return packing.write_runs(root, kept) if kept.height else None
+    return pack_files.write_runs(root, kept) if kept.height else None
 
 
 def _tree(folder: Path) -> Iterator[Path]:
