@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tests.store.stores import log_run
+from tests.store.test_writer import run_script
 from tracksite.cli.app import app
 from tracksite.store.local import LocalStore, open_store
 
@@ -88,6 +89,29 @@ def test_gc_asks_unless_told(store):
     assert [row["run_id"] for row in json.loads(done.stdout)["runs"]] == [keep]
     assert not store.snapshot().stamps
     assert len(list(Path("runs/audit").iterdir())) == 1
+
+
+def test_gc_leaves_out_what_is_still_logged(store):
+    """A run that ended but still has a live log stays and is named; the others go all the same."""
+    gone, stays = log_run(store), log_run(store)
+    (store.root / "live" / f"{stays}.{'a' * 12}.9.wal").write_bytes(bytes(64))
+    done = run("gc", "--older-than", "0h", "--keep-tagged", "a b", "--yes")
+    assert f"Run {stays} stays" in done.stderr
+    assert set(store.snapshot().stamps) == {stays}
+    (entry,) = (json.loads(path.read_text()) for path in Path("runs/audit").iterdir())
+    assert entry["run_ids"] == [gone]
+    assert entry["why"] == "gc --older-than 0d --keep-tagged 'a b'"
+
+
+def test_gc_saves_first_what_a_dead_process_logged(store):
+    """An old run whose process died can go: what it had logged is saved first, then removed."""
+    child = run_script(store, "os.write(1, b'x'); os.kill(os.getpid(), 9)")
+    child.communicate()
+    assert list((store.root / "live").iterdir())
+    done = run("gc", "--older-than", "0h", "--yes")
+    assert "Removed 1 runs" in done.stderr
+    assert not store.snapshot().stamps
+    assert not list((store.root / "live").iterdir())
 
 
 def test_a_build_packs_a_store_of_many_small_files(store, monkeypatch):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import re
+import shlex
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -175,27 +176,46 @@ def gc(
       tracksite gc --older-than 90d --keep-best 10 --keep-tagged keep --dry-run
       tracksite gc runs --older-than 1y --experiment sandbox --yes
     """  # noqa: D301 - \b keeps click from wrapping a block
-    from tracksite.store import purging
+    from tracksite.store import packs, purging, recovery
     from tracksite.store.local import open_store
 
     now = datetime.now(UTC)
     target = open_store(store)
+    if not dry_run:
+        recovery.recover(target.root, now=now.timestamp())
     found = _expired(store, now - older_than, keep_best, keep_tagged, experiment)
+    logged = found["run_id"].is_in(sorted(purging.with_log(target, found["run_id"])))
+    for run_id in found.filter(logged)["run_id"] if not dry_run else ():
+        say(f"Run {run_id} stays: it has a live log, which `tracksite verify` may say more about.")
+    found = found if dry_run else found.filter(~logged)
     ids = found["run_id"].to_list()
     planned = purging.plan(target, ids)
     if as_json:
         print_json({"runs": found.to_dicts(), "bytes": planned.bytes, "dry_run": dry_run})
     else:
         print_table(_COLUMNS, list(found.iter_rows()))
-    size = f"{planned.bytes / 1e6:,.1f} MB"
+    size = f"{planned.bytes / 1e6:,.1f} MB of parts and artifacts"
+    if packs.newest_manifest(target.root, target.store_id).runs:
+        size += " and their share of the packs"
     if dry_run or not ids:
-        say(f"{len(ids)} runs would go, with {size} of parts and artifacts.")
+        say(f"{len(ids)} runs would go, with {size}.")
         return
     if not yes and not _confirmed(f"Remove {len(ids)} runs and {size} for good?"):
         raise ArgumentError("nothing was removed: pass --yes to remove without being asked.")
-    rule = " ".join(["gc", *sys.argv[2:]])
+    rule = _rule(older_than, keep_best, keep_tagged, experiment)
     done = purging.purge(target, ids, at=now, by=getpass.getuser(), why=rule)
     say(f"Removed {len(done.run_ids)} runs, {done.bytes / 1e6:,.1f} MB.")
+
+
+def _rule(
+    older_than: timedelta, keep_best: int, keep_tagged: tuple[str, ...], experiment: str | None
+) -> str:
+    """Return what was asked for, as the audit keeps it."""
+    words = [f"gc --older-than {older_than.total_seconds() / 86400:g}d"]
+    words += [f"--keep-best {keep_best}"] if keep_best else []
+    words += [f"--keep-tagged {shlex.quote(tag)}" for tag in keep_tagged]
+    words += [f"--experiment {shlex.quote(experiment)}"] if experiment else []
+    return " ".join(words)
 
 
 def _confirmed(question: str) -> bool:

@@ -61,7 +61,7 @@ def purge(store: LocalStore, run_ids: Collection[str], *, at: datetime, by: str,
         StoreError: one of them is being logged to; nothing was removed.
         OSError: the disk refuses.
     """
-    live = {name[:32] for name in reading.names_in(store.root / "live", run_ids)}
+    live = with_log(store, run_ids)
     if live:
         raise StoreError(f"run {min(live)} is being logged to: end it before it is removed.")
     planned = plan(store, run_ids)
@@ -74,6 +74,11 @@ def purge(store: LocalStore, run_ids: Collection[str], *, at: datetime, by: str,
         _remove_tree(store.artifact_dir(run_id))
     shrunk = before - sum(map(_bytes, _all(store.root / "packs")))
     return replace(planned, bytes=planned.bytes + max(0, shrunk))
+
+
+def with_log(store: LocalStore, run_ids: Collection[str]) -> set[str]:
+    """Return those of some runs that have a live log, so that they cannot be removed."""
+    return {name[:32] for name in reading.names_in(store.root / "live", set(run_ids))}
 
 
 def _note(root: Path, purge: Purge, at: datetime, by: str, why: str) -> None:
