@@ -15,6 +15,7 @@ import pytest
 from tests.store.test_writer import HEADER, log_steps, points, run_script
 from tracksite.errors import StoreError
 from tracksite.store import livelog
+from tracksite.store import writer as writing
 from tracksite.store.ids import new_run_id
 from tracksite.store.livelog import SLOT, patch_frame, point_frame, read_segment
 from tracksite.store.syncing import Syncer
@@ -203,6 +204,18 @@ def test_a_strict_run_raises_at_once(store, monkeypatch):
     writer.close()
     assert steps_of(store, "loss")[:10] == list(range(10))
     assert steps_of(store, "later") == [0]
+
+
+def test_a_live_log_never_outgrows_a_part(store, monkeypatch):
+    """A run that logs faster than it is saved goes on in another live log; nothing is lost."""
+    monkeypatch.setattr(writing, "FULL_BYTES", 1 << 16)
+    writer = store.open_writer(new_run_id())
+    for start in range(0, 10_000, 1000):
+        steps = range(start, start + 1000)
+        writer.series("loss", list(steps), list(steps), [0] * 1000)
+    assert max(path.stat().st_size for path in (store.root / "live").iterdir()) < 1 << 18
+    writer.close()
+    assert steps_of(store, "loss") == list(range(10_000))
 
 
 def test_no_surprise_ends_the_thread_that_syncs(store, monkeypatch):

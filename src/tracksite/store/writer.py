@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ROTATE_BYTES = 1 << 26  # a live log of 2 million points becomes a part
+FULL_BYTES = 1 << 29  # at most, however fast a run logs: far below what a reader refuses
 OWNER_CALLS = 64  # in a row make a thread the owner of a segment that has none
 
 
@@ -181,6 +182,8 @@ class RunWriter:
             if self._closed:
                 message = f"run {self.run_id} has ended: start_run(run_id=...) resumes it"
                 raise StoreError(message)
+            self._rotate()
+        if self._segment.used > FULL_BYTES and not self._segment.in_memory:
             self._rotate()
         segment, thread = self._segment, get_ident()
         if segment.owner not in {0, thread}:
