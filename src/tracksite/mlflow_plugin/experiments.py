@@ -59,13 +59,29 @@ def find(ledger: Ledger, wanted: str | None, view: int = ViewType.ALL) -> Entity
         MlflowException: there is none, or none of that view.
     """
     wanted = str(wanted or DEFAULT_ID)
-    place = experiment_id(DEFAULT_NAME) if wanted == DEFAULT_ID else wanted
-    found = ledger.get(place)
-    if found is None or found.kind != "experiment" or id_of(found) != wanted:
+    found = ledger.get(_place(wanted))
+    if found is None or found.kind != "experiment" or not _goes_by(found, wanted):
         found = known(ledger).get(wanted)
-    if found is None or fields.RENAMED in found.tags or not _in_view(found, view):
+    if found is None or not _in_view(found, view):
         raise MlflowException(f"No Experiment with id={wanted} exists", RESOURCE_DOES_NOT_EXIST)
     return found
+
+
+def last_seen(ledger: Ledger, wanted: str | None) -> Entity:
+    """Return an experiment that was active when the files were last looked at, or as `find`."""
+    wanted = str(wanted or DEFAULT_ID)
+    found = ledger.peek(_place(wanted))
+    if found is None or found.kind != "experiment" or found.deleted or not _goes_by(found, wanted):
+        return find(ledger, wanted)
+    return found
+
+
+def _place(wanted: str) -> str:
+    return experiment_id(DEFAULT_NAME) if wanted == DEFAULT_ID else wanted
+
+
+def _goes_by(entity: Entity, wanted: str) -> bool:
+    return id_of(entity) == wanted and fields.RENAMED not in entity.tags
 
 
 def of_run(ledger: Ledger, entity: Entity) -> str:

@@ -161,7 +161,7 @@ def finalize(ledger: Ledger, entity: Entity, status: LoggedModelStatus) -> None:
     if run is not None and run_id and path:
         flavor = _flavor(ledger, run_id, path) or entity.tags.get(fields.MODEL_TYPE)
         ledger.patch(run, {"outputs": [{"path": path, "flavor": flavor, "digest": None}]})
-    ledger.close(entity.entity_id)
+    ledger.close_soon(entity.entity_id)
 
 
 def _flavor(ledger: Ledger, run_id: str, path: str) -> str | None:

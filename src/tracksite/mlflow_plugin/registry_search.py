@@ -33,12 +33,12 @@ def models(
         MlflowException: a filter or an order that MLflow does not understand.
     """
     clauses = SearchModelUtils.parse_search_filter(filter_string)
+    keys = _model_keys(order_by or [])
     prompts = _asks_for_prompts(clauses)
     tests = [_model_test(one) for one in clauses if prompts or one["key"] != IS_PROMPT_TAG_KEY]
     if not prompts:
         tests.append(lambda model: not is_prompt(model))
-    kept = [one for one in found if all(test(one) for test in tests)]
-    return ordered(kept, _model_keys(order_by or []))
+    return ordered([one for one in found if all(test(one) for test in tests)], keys)
 
 
 def is_prompt(model: Entity) -> bool:

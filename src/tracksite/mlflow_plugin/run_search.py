@@ -31,8 +31,9 @@ def search(
     Raises:
         MlflowException: a filter or an order that MLflow does not understand.
     """
-    tests = [_test(clause, artifacts) for clause in SearchUtils.parse_search_filter(filter_string)]
+    clauses = SearchUtils.parse_search_filter(filter_string)
     keys = _keys(order_by or [], artifacts)
+    tests = [_test(clause, artifacts) for clause in clauses]
     return ordered([one for one in found if all(test(one) for test in tests)], keys)
 
 

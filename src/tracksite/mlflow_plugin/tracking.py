@@ -185,7 +185,7 @@ class TrackingStore(AbstractStore):
         run_name: str | None,
     ) -> Run:
         """Begin a run; it is running as long as this process lives or until it is ended."""
-        experiment = experiments.find(self.ledger, experiment_id)
+        experiment = experiments.last_seen(self.ledger, experiment_id)
         experiments.check_active(experiment)
         texts = _texts(tags)
         tagged = texts.pop(MLFLOW_RUN_NAME, None)
@@ -224,7 +224,7 @@ class TrackingStore(AbstractStore):
         end_time: int | None,
         run_name: str | None,
     ) -> RunInfo:
-        """Change status, end and name of a run; one that ends is on disk when this returns."""
+        """Change status, end and name of a run; one that ends is on disk soon."""
         entity = self._active(run_id)
         patch: dict[str, Any] = {} if run_status is None else runs.status_patch(run_status)
         if end_time is not None:
@@ -235,10 +235,10 @@ class TrackingStore(AbstractStore):
         if run_status is not None and not over:
             self.ledger.resume(entity)
         self.ledger.patch(entity, {name: it for name, it in patch.items() if it is not None})
+        entity = self.ledger.peek(run_id) or entity
         if over:
-            self._end(run_id)
-        found = self._run(run_id)
-        return runs.run_info(found, experiments.of_run(self.ledger, found), self.artifacts)
+            self._end(entity)
+        return runs.run_info(entity, experiments.of_run(self.ledger, entity), self.artifacts)
 
     def delete_run(self, run_id: str) -> None:
         """Delete a run, until it is restored."""
@@ -568,15 +568,14 @@ class TrackingStore(AbstractStore):
             )
         return entity
 
-    def _end(self, run_id: str) -> None:
-        """Bring a run that ended to disk, with its artifacts and the models that it made."""
-        entity = self._run(run_id)
+    def _end(self, entity: Entity) -> None:
+        """Let go of a run that ended, and of the models that it made; note its artifacts."""
         files.note(self.ledger, entity)
-        self._asked.discard(run_id)
+        self._asked.discard(entity.entity_id)
         for key in entity.tags:
             if key.startswith(fields.MODEL_OUTPUT):
-                self.ledger.close(key.removeprefix(f"{fields.MODEL_OUTPUT}m-"))
-        self.ledger.close(run_id)
+                self.ledger.close_soon(key.removeprefix(f"{fields.MODEL_OUTPUT}m-"))
+        self.ledger.close_soon(entity.entity_id)
 
     def _model(self, entity: Entity) -> LoggedModel:
         return models.entities_of(self.ledger, [entity], self.artifacts)[0]
