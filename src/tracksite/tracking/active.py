@@ -12,7 +12,7 @@ from time import time_ns
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from tracksite.errors import ArgumentError, StateError, StoreError
-from tracksite.tracking import check
+from tracksite.tracking import check, mlflow_tags
 from tracksite.tracking.content import ContentVerbs
 from tracksite.tracking.warning import warn
 
@@ -199,7 +199,7 @@ class ActiveRun(ContentVerbs):
         """Set several tags; nothing is set when one of them is refused."""
         texts = check.tags(tags)
         if texts:
-            self._patch(tags=texts)
+            self._patch(**mlflow_tags.fields(texts))
 
     def delete_tag(self, key: str) -> None:
         """Remove a tag; no error when there is none."""
@@ -221,18 +221,42 @@ class ActiveRun(ContentVerbs):
         """
         self._writer.flush()
 
-    def end(self, status: str = "finished", *, error: str | None = None) -> None:
+    def resumed(self, fields: Mapping[str, Any]) -> None:
+        """Say that the run goes on, with these fields of a patch."""
+        self._patch(**{**fields, "status": "running", "error": ""})
+        name = fields.get("name", self.info.run_name)
+        self.info = replace(self.info, run_name=name, status="running", ended_at=None, error=None)
+
+    def end(
+        self,
+        status: str = "finished",
+        *,
+        error: str | None = None,
+        ended_at: datetime | None = None,
+    ) -> None:
         """End the run; again is no error. Runs nested in it that still run end with it.
 
         Args:
             status: finished, failed or killed, in any case.
             error: the traceback of a failed run.
+            ended_at: when it ended; now when None.
 
         Raises:
             ArgumentError: another status.
             StoreError: something could not be saved.
         """
-        status = end_status(status)
+        word, at = end_status(status), ended_at or datetime.now(UTC)
+        self._stop(word, lambda writer: self._say_end(writer, word, error, at))
+
+    def release(self) -> None:
+        """Save what was logged and let go of the run, whose status stays as it is.
+
+        Raises:
+            StoreError: something could not be saved.
+        """
+        self._stop(self.info.status, lambda _: None)
+
+    def _stop(self, status: str, say: Callable[[RunWriter], None]) -> None:
         if not self._ending.acquire(blocking=False):
             return
         self._on_end(self, status)
@@ -242,7 +266,7 @@ class ActiveRun(ContentVerbs):
         writer, self._writer = self._writer, _Ended(self.run_id)
         self._point = self._writer.point
         if owner:
-            self._say_end(writer, status, error)
+            say(writer)
         writer.close()
         if self._unsaved:
             raise StoreError(
@@ -274,9 +298,10 @@ class ActiveRun(ContentVerbs):
     def _patch(self, **fields: Any) -> None:
         self._writer.patch(**fields)
 
-    def _say_end(self, writer: RunWriter, status: str, error: str | None) -> None:
+    def _say_end(
+        self, writer: RunWriter, status: str, error: str | None, ended_at: datetime
+    ) -> None:
         """Write how the run ended, where the process that started it ends it."""
-        ended_at = datetime.now(UTC)
         writer.patch(status=status, ended_at=ended_at, error=error and check.mended(error))
         self.info = replace(self.info, status=status, ended_at=ended_at, error=error)
 

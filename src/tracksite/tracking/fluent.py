@@ -11,17 +11,13 @@ import atexit
 import sys
 import threading
 import traceback
-from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from tracksite.errors import ArgumentError, StateError, StoreError
-from tracksite.store.ids import check_run_id, new_run_id
-from tracksite.tracking import capture, check, search, target
+from tracksite.store.ids import check_run_id
+from tracksite.tracking import capture, check, handles, mlflow_tags, search, target
 from tracksite.tracking.active import ActiveRun, exit_status
 from tracksite.tracking.capture import configure
-from tracksite.tracking.entities import RunInfo
-from tracksite.tracking.names import run_name as readable_name
 from tracksite.tracking.target import get_tracking_uri, is_tracking_uri_set, set_tracking_uri
 from tracksite.tracking.warning import warn
 
@@ -53,7 +49,6 @@ class _Thread(threading.local):
 
 
 thread = _Thread()
-_open: dict[str, tuple[ActiveRun, list[ActiveRun]]] = {}  # every run in progress, and its stack
 
 
 def start_run(
@@ -97,7 +92,7 @@ def start_run(
         StoreError: the store cannot be opened.
     """
     parent = _parent(run_id, parent_run_id, nested=nested)
-    fields: dict[str, Any] = {"tags": check.tags(tags or {})}
+    fields = mlflow_tags.fields(check.tags(tags or {}))
     if description is not None:
         fields["description"] = check.text("description", "", description, check.MAX_NOTES)
     if run_name is not None:
@@ -105,12 +100,13 @@ def start_run(
     settings = capture.settings(system_metrics=log_system_metrics)
     if run_id is None:
         experiment = _experiment_of(experiment, experiment_id, parent)
-        run = _begin(experiment, parent, fields, settings, strict=strict)
+        fields = {**capture.fields(settings), **fields}
+        run = handles.begin(experiment, parent, fields, on_end=_forget, strict=strict)
     else:
         run = _resume(check_run_id(run_id), fields, experiment, experiment_id, strict=strict)
     thread.stack.append(run)
     thread.last = run
-    _open[run.run_id] = (run, thread.stack)
+    handles.active[run.run_id] = (run, thread.stack)
     capture.while_running(run, settings)
     return run
 
@@ -118,7 +114,7 @@ def start_run(
 def _parent(run_id: str | None, parent_run_id: str | None, *, nested: bool) -> str | None:
     """Return the id of the run that the new run is nested in, if any."""
     active = active_run()
-    if run_id in _open:
+    if run_id in handles.active:
         raise StateError(f"run {run_id} is active already: log to it, or end it first.")
     if active is not None and not nested:
         raise StateError(
@@ -126,7 +122,7 @@ def _parent(run_id: str | None, parent_run_id: str | None, *, nested: bool) -> s
             "end it with end_run(), or pass nested=True for a run inside it."
         )
     if parent_run_id is not None:
-        if check_run_id(parent_run_id) not in _open:
+        if handles.handle(parent_run_id) is None:
             search.get_run(parent_run_id)
         return parent_run_id
     return active.run_id if active is not None else None
@@ -139,45 +135,8 @@ def _experiment_of(name: str | None, identity: str | None, parent: str | None) -
         return search.get_experiment(identity).name
     if name is not None:
         return check.name("experiment", name)
-    return _open[parent][0].info.experiment if parent in _open else target.active_experiment()
-
-
-def _begin(
-    experiment: str,
-    parent: str | None,
-    fields: Mapping[str, Any],
-    settings: capture.Capture,
-    *,
-    strict: bool,
-) -> ActiveRun:
-    identity, started_at = new_run_id(), datetime.now(UTC)
-    name = fields.get("name") or readable_name(identity)
-    store = target.store(create=True)
-    captured = capture.fields(settings)
-    writer = store.open_writer(identity, strict=strict)
-    writer.patch(
-        **{
-            **captured,
-            **fields,
-            "experiment": experiment,
-            "name": name,
-            "status": "running",
-            "started_at": started_at,
-            "parent_run_id": parent,
-        }
-    )
-    info = RunInfo(
-        identity,
-        name,
-        experiment,
-        "running",
-        started_at,
-        parent_run_id=parent,
-        user=captured.get("user"),
-        artifact_uri=str(store.artifact_dir(identity)),
-        description=fields.get("description"),
-    )
-    return ActiveRun(store, writer, info, params={}, on_end=_forget, strict=strict)
+    known = handles.handle(parent) if parent else None
+    return known.info.experiment if known else target.active_experiment()
 
 
 def _resume(
@@ -188,26 +147,21 @@ def _resume(
     *,
     strict: bool,
 ) -> ActiveRun:
-    store = target.store()
+    if run_id in handles.kept:
+        handles.kept[run_id].release()
     known = search.get_run(run_id)
-    if known.info.lifecycle_stage == "deleted":
-        raise StateError(f"run {run_id} is deleted: restore_run({run_id!r}) brings it back.")
     home = known.info
     if experiment not in {None, home.experiment} or experiment_id not in {None, home.experiment_id}:
         raise ArgumentError(
             f"run {run_id} is in experiment {known.info.experiment!r}: "
             "resume it there, without another experiment."
         )
-    writer = store.open_writer(run_id, resume=True, strict=strict)
-    writer.patch(**{**fields, "status": "running", "error": ""})
-    name = fields.get("name", known.info.run_name)
-    info = replace(known.info, run_name=name, status="running", ended_at=None, error=None)
-    return ActiveRun(store, writer, info, params=known.data.params, on_end=_forget, strict=strict)
+    return handles.resume(known, fields, on_end=_forget, strict=strict)
 
 
 def _forget(run: ActiveRun, status: str) -> None:
     """Take a run that ends off its thread's stack, after those that are nested in it there."""
-    _, stack = _open.pop(run.run_id, (run, []))
+    _, stack = handles.active.pop(run.run_id, (run, []))
     while run in stack:
         last = stack[-1]
         if last is run:
@@ -252,7 +206,7 @@ def delete_run(run_id: str) -> None:
         NotFoundError: no such run.
         StateError: it is active in this process.
     """
-    if run_id in _open:
+    if run_id in handles.active:
         raise StateError(f"run {run_id} is active: end it before it is deleted.")
     search.get_run(check_run_id(run_id))
     target.store().write_patch(run_id, "run", {"deleted": True})
@@ -273,7 +227,7 @@ def _end_all() -> None:
     error = None if hasattr(sys, "ps1") else getattr(sys, "last_value", None)
     status = exit_status(error)
     text = "".join(traceback.format_exception(error)) if status == "failed" else None
-    for run, _ in reversed(list(_open.values())):
+    for run, _ in reversed(list(handles.active.values())):
         try:
             run.end(status, error=text)
         except StoreError as trouble:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +13,7 @@ from tracksite.store.ids import experiment_id
 from tracksite.store.local import open_store, path_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tracksite.store.local import LocalStore
@@ -29,6 +32,7 @@ class _Chosen:
 
 
 _chosen = _Chosen()
+_used: ContextVar[str | None] = ContextVar("tracksite_store", default=None)
 
 
 def set_tracking_uri(uri: str | os.PathLike[str] | None) -> None:
@@ -54,7 +58,7 @@ def set_tracking_uri(uri: str | os.PathLike[str] | None) -> None:
 
 def get_tracking_uri() -> str:
     """Return the store in use, as it was given to `set_tracking_uri` or by TRACKSITE_STORE."""
-    return _chosen.uri or os.environ.get(STORE_VARIABLE) or DEFAULT_STORE
+    return _used.get() or _chosen.uri or os.environ.get(STORE_VARIABLE) or DEFAULT_STORE
 
 
 def is_tracking_uri_set() -> bool:
@@ -69,7 +73,24 @@ def store(*, create: bool = False) -> LocalStore:
         NotFoundError: there is none yet, and `create` is false.
         StoreError: it cannot be read or created, or is of a newer format.
     """
-    return open_store(_chosen.place or get_tracking_uri(), create=create)
+    return open_store(_used.get() or _chosen.place or get_tracking_uri(), create=create)
+
+
+@contextlib.contextmanager
+def using(uri: str | None) -> Iterator[None]:
+    """Take another store than the one that was chosen, in this thread, while this lasts.
+
+    Args:
+        uri: as for `set_tracking_uri`; None: the chosen one.
+    """
+    if uri is None:
+        yield
+        return
+    token = _used.set(str(path_of(uri)))
+    try:
+        yield
+    finally:
+        _used.reset(token)
 
 
 def set_active_experiment(name: str | None) -> None:
