@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from tracksite.errors import NotFoundError, StoreError
+from tracksite.errors import DamageError, NotFoundError, StoreError
 from tracksite.schema import FORMAT, Snapshot
-from tracksite.store import packs, parts, reading, snapshots
+from tracksite.store import doubled, packs, parts, reading, snapshots
 from tracksite.store.ids import check_run_id, new_writer
 from tracksite.store.patches import merge, normalise, to_table
 from tracksite.store.writer import RunWriter
@@ -65,7 +64,7 @@ def _create(root: Path) -> None:
             (root / folder).mkdir(parents=True, exist_ok=True)
         identity = {"format": FORMAT, "store_id": os.urandom(16).hex()}
         temporary = root / f"tmp-{os.urandom(4).hex()}"
-        temporary.write_text(json.dumps(identity) + "\n")
+        parts.write_durably(temporary, doubled.encode(identity))
         try:
             os.link(temporary, root / "store.json")  # the first of two creators wins
         except FileExistsError:
@@ -73,6 +72,8 @@ def _create(root: Path) -> None:
         except OSError:
             temporary.replace(root / "store.json")
         temporary.unlink(missing_ok=True)
+        parts.sync_folder(root)
+        parts.sync_folder(root.parent)
     except OSError as error:
         message = f"no store can be made at {root} ({error.strerror}): choose a writable folder"
         raise StoreError(message) from error
@@ -81,9 +82,9 @@ def _create(root: Path) -> None:
 def _read_identity(root: Path) -> str:
     path = root / "store.json"
     try:
-        identity = json.loads(path.read_text())
+        identity, _ = doubled.decode(str(path), path.read_bytes())
         number, store_id = identity["format"], str(identity["store_id"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, DamageError, KeyError) as error:
         message = f"{path} does not say what store this is ({error}): restore it from a copy"
         raise StoreError(message) from error
     if number != FORMAT:

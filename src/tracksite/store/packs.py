@@ -14,7 +14,6 @@ from __future__ import annotations
 import contextlib
 import io
 import itertools
-import json
 import os
 import re
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from typing import IO, TYPE_CHECKING
 
 from tracksite.errors import DamageError
 from tracksite.schema import FORMAT, points_schema, runs_schema
-from tracksite.store import bounds, parts
+from tracksite.store import bounds, doubled, parts
 from tracksite.store.blocks import CheckedFile, decode_blocks, encode_blocks
 
 if TYPE_CHECKING:
@@ -60,12 +59,14 @@ class Manifest:
         runs: files of patches.
         points: files of points.
         replaced: names of files that stand in another one now, and are not to be read.
+        mended: names of manifests that are damaged in one of their two lines.
     """
 
     version: int = 0
     runs: tuple[PackFile, ...] = ()
     points: tuple[PackFile, ...] = ()
     replaced: frozenset[str] = frozenset()
+    mended: tuple[str, ...] = ()
 
 
 def manifest_name(store_id: str, version: int) -> str:
@@ -112,14 +113,15 @@ def newest_manifest(
     runs = {file for one in found for file in one.runs if file.file not in replaced}
     points = {file for one in found for file in one.points if file.file not in replaced}
     version = newest.get(store_id, 0)
-    return Manifest(version, tuple(sorted(runs)), tuple(sorted(points)), replaced)
+    mended = tuple(name for one in found for name in one.mended)
+    return Manifest(version, tuple(sorted(runs)), tuple(sorted(points)), replaced, mended)
 
 
 def _read_manifest(path: Path) -> Manifest:
     try:
         if path.stat().st_size > bounds.MANIFEST_BYTES:
             raise DamageError(f"{path} is larger than any manifest: restore it from a copy.")
-        content = json.loads(path.read_bytes())
+        content, mended = doubled.decode(str(path), path.read_bytes())
         if content["format"] != FORMAT:
             raise DamageError(
                 f"{path} has format {content['format']}, this tracksite reads {FORMAT}: upgrade it."
@@ -131,7 +133,7 @@ def _read_manifest(path: Path) -> Manifest:
         replaced = frozenset(map(str, content["replaced"]))
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise DamageError(f"{path} is damaged ({error}): restore it from a copy.") from error
-    return Manifest(0, runs, points, replaced)
+    return Manifest(0, runs, points, replaced, (path.name,) if mended else ())
 
 
 def _pack_file(path: Path, name: str, item: dict[str, str]) -> PackFile:
@@ -145,14 +147,14 @@ def _pack_file(path: Path, name: str, item: dict[str, str]) -> PackFile:
 def publish(root: Path, store_id: str, manifest: Manifest) -> bool:
     """Put a manifest in force, unless its version exists already; return whether it was done."""
     folder = root / "manifest"
-    folder.mkdir(exist_ok=True)
+    parts.make_folder(folder)
     lists: dict[str, object] = {
         name: [{"file": one.file, "first": one.first, "last": one.last} for one in files]
         for name, files in (("runs", manifest.runs), ("points", manifest.points))
     }
     content = {"format": FORMAT, **lists, "replaced": sorted(manifest.replaced)}
     temporary = folder / f"tmp-{os.urandom(6).hex()}"
-    parts.write_durably(temporary, json.dumps(content, indent=1).encode())
+    parts.write_durably(temporary, doubled.encode(content))
     try:
         os.link(temporary, folder / manifest_name(store_id, manifest.version))
     except FileExistsError:
@@ -171,7 +173,7 @@ def is_pack(name: str) -> bool:
 def write_pack(root: Path, name: str, content: bytes) -> str:
     """Write one file of a pack and its blocks, durably; return its file name."""
     folder = root / "packs"
-    folder.mkdir(exist_ok=True)
+    parts.make_folder(folder)
     file = f"{parts.digest(content)}.{name}.parquet"
     parts.write_durably(folder / (file + BLOCKS), encode_blocks(content))
     parts.write_durably(folder / file, content)

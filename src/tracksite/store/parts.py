@@ -131,6 +131,13 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder durably, unless it is there."""
+    if not folder.is_dir():
+        folder.mkdir(exist_ok=True)
+        sync_folder(folder.parent)
+
+
 def read_checked(folder: Path, part: PartName) -> bytes:
     """Return the bytes of a part, only if they are what its name says.
 

@@ -71,7 +71,11 @@ def _manifest(root: Path, store_id: str, problems: list[Problem]) -> Manifest:
     def name(file: str, error: DamageError) -> None:
         problems.append(Problem(f"manifest/{file}", None, str(error)))
 
-    return packs.newest_manifest(root, store_id, name)
+    manifest = packs.newest_manifest(root, store_id, name)
+    for file in manifest.mended:
+        message = f"{file} is damaged in one place and was mended as it was read: pack again"
+        problems.append(Problem(f"manifest/{file}", None, message))
+    return manifest
 
 
 def _packed_rows(
