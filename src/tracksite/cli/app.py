@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from tracksite.cli import ls, models, setup, show, sites, upkeep, watch
+from tracksite.cli import imports, ls, models, setup, show, sites, upkeep, watch
 from tracksite.errors import TracksiteError
 from tracksite.version import __version__
 
@@ -69,6 +69,7 @@ def app() -> None:
 for command in (
     *(sites.build, watch.watch, sites.demo, setup.init),
     *(ls.ls, show.show, show.diff, models.models),
+    imports.imports,
     *(upkeep.pack, upkeep.verify, upkeep.merge, upkeep.gc),
     setup.completion,
 ):

@@ -29,6 +29,7 @@ RUN_LINK = f"{PRIVATE}run_link"
 MODEL_TYPE = f"{PRIVATE}model_type"
 INPUT = f"{PRIVATE}input."  # + data set: what MLflow knows of it and the store's row does not
 MODEL_INPUT = f"{PRIVATE}model_input."  # + model id
+FOREIGN_ID = f"{PRIVATE}run_id"  # of an imported run, where it is no id of ours
 MODEL_OUTPUT = f"{PRIVATE}model_output."  # + model id: the step
 
 UNKNOWN_USER = "unknown"  # what clients send where nobody is known

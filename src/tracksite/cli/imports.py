@@ -1,0 +1,69 @@
+"""import, export: to and from other tools."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from tracksite.cli.options import store_option
+from tracksite.cli.output import progress, say, short
+
+
+@click.group("import")
+def imports() -> None:
+    """Bring in what another tool has tracked.
+
+    \b
+    Examples:
+      tracksite import mlflow mlruns
+      tracksite import mlflow sqlite:///mlflow.db
+    """  # noqa: D301 - \b keeps click from wrapping a block
+
+
+@imports.command("mlflow")
+@click.argument("source")
+@store_option
+@click.option(
+    "--artifacts",
+    multiple=True,
+    metavar="FOLDER",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A further folder that artifacts may be copied from; can be given several times.",
+)
+def import_mlflow(*, source: str, store: str, artifacts: tuple[Path, ...]) -> None:
+    """Bring in runs, models and the registry of MLflow.
+
+    SOURCE is an mlruns/ folder or the file of an SQLite database, which are read directly, by
+    any MLflow from 1 to 3 and without it; or the URL of a server, which needs MLflow's client
+    (pip install 'tracksite[mlflow]'). Nothing in SOURCE is changed.
+
+    Run ids stay. A second import adds what is new since the first: runs, points, tags, artifacts.
+    What cannot be read is named and left out.
+
+    \b
+    Examples:
+      tracksite import mlflow mlruns
+      tracksite import mlflow sqlite:///mlflow.db --artifacts /data/mlartifacts
+      tracksite import mlflow http://localhost:5000 --store all-runs
+    """  # noqa: D301 - \b keeps click from wrapping a block
+    from tracksite.importers.known import Present
+    from tracksite.importers.mlflow.source import MLflowSource, open_reader
+    from tracksite.importers.writing import bring_in
+    from tracksite.store.local import open_store
+
+    reader = open_reader(source, artifacts)
+    target = open_store(store, create=True)
+    present = Present(target)
+    with progress("Importing") as moved:
+        done = bring_in(target, present, MLflowSource(reader, present.of_kind("experiment")), moved)
+    for sentence in done.skipped:
+        say(short("", f"Left out: {sentence}"))
+    say(
+        f"{done.added} runs added, {done.changed} brought up to date, "
+        f"{done.unchanged} had nothing new."
+    )
+    say(
+        f"{done.points:,} points, {done.artifacts} artifacts ({done.artifact_bytes / 1e6:,.1f} MB),"
+        f" {done.others} experiments and models; {len(done.skipped)} left out."
+    )

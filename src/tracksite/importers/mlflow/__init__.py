@@ -1,0 +1,1 @@
+"""MLflow's data: `mlruns/` folders, SQLite databases and servers."""

@@ -1,0 +1,49 @@
+"""`meta.yaml` files, read by PyYAML's safe loader: they make no objects but plain ones."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tracksite.errors import TracksiteError
+from tracksite.importers.mlflow.records import UnreadableError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_LARGEST = 1 << 25  # a profile of a data set may be 16 MB
+
+
+def read_meta(path: Path) -> dict[str, Any]:
+    """Return the mapping in a YAML file.
+
+    Raises:
+        UnreadableError: it is damaged, a link, too large, or no mapping.
+        TracksiteError: PyYAML is not installed.
+    """
+    yaml = _yaml()
+    if path.is_symlink():
+        raise UnreadableError(f"{path.name} is a link")
+    try:
+        if path.stat().st_size > _LARGEST:
+            raise UnreadableError(f"{path.name} is larger than {_LARGEST} bytes")
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        content = yaml.load(path.read_bytes(), loader)
+    except OSError as error:
+        raise UnreadableError(f"{path.name} cannot be read ({error.strerror})") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        first = str(error).replace("\n", " ")[:120]
+        raise UnreadableError(f"{path.name} is damaged ({first})") from error
+    if not isinstance(content, dict):
+        raise UnreadableError(f"{path.name} is damaged: it holds no mapping")
+    return content
+
+
+def _yaml() -> Any:  # noqa: ANN401 - a module
+    try:
+        import yaml
+    except ImportError:
+        raise TracksiteError(
+            "reading an mlruns/ folder needs PyYAML, which is not installed: "
+            "pip install 'tracksite[import]'."
+        ) from None
+    return yaml
