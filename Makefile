@@ -10,7 +10,7 @@ ifneq ($(shell $(BIN)/python -c 'print(1)' 2>/dev/null),1)
 $(shell rm -f $(ENV))
 endif
 
-.PHONY: help env demo test lint format faults bench site lock vendor clean
+.PHONY: help env demo test lint format faults bench bench-others site lock vendor clean
 
 help:
 	@echo "tracksite: from a checkout"
@@ -21,7 +21,9 @@ help:
 	@echo "  make lint     ruff and mypy alone"
 	@echo "  make format   let ruff format and fix what it can"
 	@echo "  make faults   kill, fill up, cut the power and flip bytes at length, and count what is lost"
-	@echo "  make bench    measure what tracksite costs, beside plain references"
+	@echo "  make bench    measure what tracksite costs, beside plain references (ten minutes and more)"
+	@echo "  make bench-others   measure it beside MLflow, W&B, tensorboardX and trackio, which it"
+	@echo "                installs into .venv-others; make bench finds them there from then on"
 	@echo "  make site     refresh site/ and docs/cli.md, which the tests hold to the code"
 	@echo "  make clean    remove .venv and everything made beside the code"
 	@echo
@@ -66,6 +68,18 @@ faults: $(ENV) | $(STRACE)
 bench: $(ENV)
 	$(BIN)/python -m benchmarks
 
+OTHERS := .venv-others
+
+# One Python runs them all, ours too.
+$(OTHERS)/.made: benchmarks/others.txt pyproject.toml | $(ENV)
+	$(BIN)/uv venv -q --clear --python $(BIN)/python $(OTHERS)
+	$(BIN)/uv pip install -q --python $(OTHERS)/bin/python -r benchmarks/others.txt
+	$(BIN)/uv pip install -q --python $(OTHERS)/bin/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+bench-others: $(OTHERS)/.made
+	$(BIN)/python -m benchmarks others
+
 site: $(ENV)
 	@rm -rf site
 	$(BIN)/tracksite build tests/golden/runs -o site
@@ -83,4 +97,4 @@ vendor: $(ENV)
 	$(BIN)/python tools/vendor.py
 
 clean:
-	rm -rf .venv .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
+	rm -rf .venv .venv-others .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist

@@ -17,7 +17,7 @@ from importlib import import_module
 from pathlib import Path
 
 from benchmarks.measure import Result, table
-from benchmarks.sizes import FULL, QUICK
+from benchmarks.sizes import FULL, LARGE, QUICK
 from tracksite.version import __version__
 
 # A new topic is one module with `measure(folder, size) -> list[Result]`, and one line here.
@@ -25,7 +25,9 @@ TOPICS = {
     "import": "benchmarks.importing",
     "logging": "benchmarks.logging",
     "runs": "benchmarks.runs",
+    "others": "benchmarks.others",
     "build": "benchmarks.building",
+    "scale": "benchmarks.scale",
 }
 
 
@@ -38,13 +40,16 @@ def main() -> None:
     )
     parser.add_argument("topics", nargs="*", metavar="TOPIC", help=f"of {', '.join(TOPICS)}")
     parser.add_argument("--quick", action="store_true", help="small sizes, for a smoke test")
+    parser.add_argument(
+        "--large", action="store_true", help="scale: 100,000 runs loose too, and built; an hour"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there too")
     options = parser.parse_args()
     wanted = options.topics or list(TOPICS)
     for topic in wanted:
         if topic not in TOPICS:
             parser.error(f"there is no topic {topic!r}: choose of {', '.join(TOPICS)}")
-    size = QUICK if options.quick else FULL
+    size = QUICK if options.quick else LARGE if options.large else FULL
     results: list[Result] = []
     for topic in wanted:
         print(f"{topic} …", file=sys.stderr, flush=True)
