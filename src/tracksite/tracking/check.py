@@ -152,6 +152,11 @@ def _whole(value: Value) -> bool:
     return isinstance(value, float) and value.is_integer()
 
 
+def time_of(millis: Value) -> datetime:
+    """Return the time that is so many milliseconds after 1970, or a datetime itself, in UTC."""
+    return EPOCH + timedelta(microseconds=timestamp_us(millis))
+
+
 def timestamp_us(value: Value) -> int:
     """Return microseconds since 1970 from a datetime or from MLflow's milliseconds.
 

@@ -3,13 +3,58 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from tracksite.store.ids import experiment_id
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
+
+T = TypeVar("T")
+
+
+class ViewType:
+    """Which runs or experiments a search shows, as MLflow numbers them."""
+
+    ACTIVE_ONLY = 1
+    DELETED_ONLY = 2
+    ALL = 3
+
+
+class PagedList(list[T]):
+    """One page of an answer; `token` asks for the next one, None: there is none."""
+
+    def __init__(self, items: Iterable[T] = (), token: str | None = None) -> None:
+        """Take the page's items and the token of the next page."""
+        super().__init__(items)
+        self.token = token
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One point of a metric; the timestamp in milliseconds since 1970, as MLflow has it."""
+
+    key: str
+    value: float
+    timestamp: int
+    step: int = 0
+
+
+@dataclass(frozen=True)
+class Param:
+    """One param."""
+
+    key: str
+    value: str
+
+
+@dataclass(frozen=True)
+class RunTag:
+    """One tag."""
+
+    key: str
+    value: str
 
 
 @dataclass(frozen=True)
@@ -134,6 +179,16 @@ class ModelVersion:
     description: str | None = None
     created_at: datetime | None = None
     version_id: str = ""
+
+    @property
+    def creation_timestamp(self) -> int | None:
+        """Return when it was made in milliseconds since 1970, as MLflow gives it."""
+        return _milliseconds(self.created_at)
+
+    @property
+    def status(self) -> str:
+        """Return READY, as MLflow says it of a version that can be loaded."""
+        return "READY"
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tracksite.errors import ArgumentError, StateError
+from tracksite.errors import ArgumentError, NotFoundError, StateError
+from tracksite.store.ids import experiment_id
 from tracksite.tracking import check, search, target
 from tracksite.tracking.entities import Experiment
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "create_experiment",
+    "delete_experiment",
+    "delete_experiment_tag",
+    "restore_experiment",
     "set_experiment",
     "set_experiment_tag",
     "set_experiment_tags",
@@ -39,6 +43,7 @@ def set_experiment(
     Raises:
         ArgumentError: neither or both of name and id, or a bad name.
         NotFoundError: no experiment has this id.
+        StateError: the experiment is deleted.
         StoreError: the store cannot be written.
     """
     if (experiment_name is None) == (experiment_id is None):
@@ -46,36 +51,108 @@ def set_experiment(
     if experiment_name is None:
         experiment_name = search.get_experiment(str(experiment_id)).name
     name = check.name("experiment", experiment_name)
+    _refuse_deleted(name)
     texts = check.tags(tags or {})
     identity = target.declare_experiment(name, description=description, tags=texts)
     target.set_active_experiment(name)
     return Experiment(identity, name, description, texts)
 
 
+def _refuse_deleted(name: str) -> None:
+    identity = experiment_id(name)
+    if not target.has_changed(identity):
+        return
+    for row in search.folded([identity]).to_dicts():
+        if row["deleted"]:
+            raise StateError(
+                f"experiment {name!r} is deleted: restore_experiment({identity!r}) brings it back, "
+                "or use another name."
+            )
+
+
 def create_experiment(
-    name: str, *, description: str | None = None, tags: Mapping[str, Any] | None = None
+    name: str,
+    artifact_location: str | None = None,
+    *,
+    tags: Mapping[str, Any] | None = None,
+    description: str | None = None,
 ) -> str:
     """Create an experiment without making it active; return its id.
 
     Args:
         name: 1 to 500 characters.
-        description: Markdown.
+        artifact_location: None: artifacts are kept in the store, beside their runs.
         tags: {key: text}.
+        description: Markdown.
 
     Raises:
+        ArgumentError: an artifact location.
         StateError: there is one of this name.
     """
+    if artifact_location is not None:
+        raise ArgumentError(
+            f"artifact_location {artifact_location!r} cannot be chosen: artifacts are kept in the "
+            "store, beside their runs; leave it out."
+        )
     check.name("experiment", name)
     if search.get_experiment_by_name(name) is not None:
         raise StateError(f"experiment {name!r} exists already: use set_experiment({name!r}).")
     return target.declare_experiment(name, description=description, tags=check.tags(tags or {}))
 
 
-def set_experiment_tags(tags: Mapping[str, Any]) -> None:
-    """Set tags of the active experiment."""
-    target.declare_experiment(target.active_experiment(), tags=check.tags(tags))
+def set_experiment_tags(tags: Mapping[str, Any], *, experiment_id: str | None = None) -> None:
+    """Set tags of the active experiment, or of the one with this id.
+
+    Raises:
+        NotFoundError: no experiment has this id.
+    """
+    target.declare_experiment(_named(experiment_id), tags=check.tags(tags))
 
 
-def set_experiment_tag(key: str, value: Value) -> None:
-    """Set one tag of the active experiment."""
-    set_experiment_tags({key: value})
+def set_experiment_tag(key: str, value: Value, *, experiment_id: str | None = None) -> None:
+    """Set one tag; see `set_experiment_tags`."""
+    set_experiment_tags({key: value}, experiment_id=experiment_id)
+
+
+def delete_experiment_tag(key: str, *, experiment_id: str | None = None) -> None:
+    """Remove a tag of the active experiment, or of the one with this id; there need be none."""
+    tags = {check.key("tag", key): None}
+    identity = target.declare_experiment(_named(experiment_id))
+    target.store().write_patch(identity, "experiment", {"tags": tags})
+
+
+def _named(identity: str | None) -> str:
+    return target.active_experiment() if identity is None else search.get_experiment(identity).name
+
+
+def delete_experiment(experiment_id: str) -> None:
+    """Hide an experiment and all its runs until `restore_experiment`.
+
+    Raises:
+        NotFoundError: no such experiment, or it is deleted.
+    """
+    _mark(search.get_experiment(experiment_id), "active", deleted=True)
+
+
+def restore_experiment(experiment_id: str) -> None:
+    """Bring a deleted experiment back, with all its runs.
+
+    Raises:
+        NotFoundError: there is no deleted experiment with this id.
+    """
+    for experiment in search.search_experiments(view_type="deleted"):
+        if experiment.experiment_id == experiment_id:
+            _mark(experiment, "deleted", deleted=False)
+            return
+    raise NotFoundError(
+        f"no deleted experiment has the id {experiment_id!r}: "
+        'search_experiments(view_type="deleted") lists those that can be restored.'
+    )
+
+
+def _mark(experiment: Experiment, view: str, *, deleted: bool) -> None:
+    store, names = target.store(), [experiment.name]
+    for run in search.search_runs(experiment_names=names, run_view_type=view, output_format="list"):
+        store.write_patch(run.info.run_id, "run", {"deleted": deleted})
+    patch = {"name": experiment.name, "deleted": deleted}
+    store.write_patch(experiment.experiment_id, "experiment", patch)

@@ -209,6 +209,8 @@ def delete_run(run_id: str) -> None:
     if run_id in handles.active:
         raise StateError(f"run {run_id} is active: end it before it is deleted.")
     search.get_run(check_run_id(run_id))
+    if run_id in handles.kept:
+        handles.kept[run_id].release()
     target.store().write_patch(run_id, "run", {"deleted": True})
 
 

@@ -18,13 +18,17 @@ if TYPE_CHECKING:
 __all__ = [
     "create_registered_model",
     "delete_model_version",
+    "delete_model_version_tag",
     "delete_registered_model",
     "delete_registered_model_alias",
+    "delete_registered_model_tag",
     "register_model",
     "set_model_version_tag",
     "set_registered_model_alias",
+    "set_registered_model_tag",
     "transition_model_version_stage",
     "update_model_version",
+    "update_registered_model",
 ]
 
 
@@ -143,6 +147,30 @@ def update_model_version(name: str, version: int | str, description: str) -> Mod
 def set_model_version_tag(name: str, version: int | str, key: str, value: Value) -> None:
     """Set one tag of a version."""
     _patch_version(versions.get_model_version(name, version), {"tags": check.tags({key: value})})
+
+
+def delete_model_version_tag(name: str, version: int | str, key: str) -> None:
+    """Remove a tag of a version; no error when there is none."""
+    tags = {check.key("tag", key): None}
+    _patch_version(versions.get_model_version(name, version), {"tags": tags})
+
+
+def update_registered_model(name: str, description: str) -> RegisteredModel:
+    """Set the description of a registered model, in Markdown."""
+    text = check.text("description", "", description, check.MAX_NOTES)
+    _declare(versions.get_registered_model(name).name, {"description": text})
+    return versions.get_registered_model(name)
+
+
+def set_registered_model_tag(name: str, key: str, value: Value) -> None:
+    """Set one tag of a registered model."""
+    _declare(versions.get_registered_model(name).name, {"tags": check.tags({key: value})})
+
+
+def delete_registered_model_tag(name: str, key: str) -> None:
+    """Remove a tag of a registered model; no error when there is none."""
+    tags = {check.key("tag", key): None}
+    _declare(versions.get_registered_model(name).name, {"tags": tags})
 
 
 def set_registered_model_alias(name: str, alias: str, version: int | str) -> None:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from tracksite.errors import ArgumentError, NotFoundError
 from tracksite.store.ids import check_run_id, experiment_id
-from tracksite.tracking import check, target
+from tracksite.tracking import check, mlflow_tags, target
 from tracksite.tracking.entities import Experiment, Run, RunData, RunInfo, RunInputs
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     import pandas as pd
     import polars as pl
@@ -131,18 +131,82 @@ def get_metric_history(run_id: str, key: str) -> pl.DataFrame:
     return history(_snapshot([run_id]), run_id, check.key("metric", key))
 
 
-def search_experiments() -> list[Experiment]:
-    """Return every experiment of the store, sorted by name."""
-    return _experiments(folded())
+def search_experiments(
+    *,
+    view_type: str | int = "active",
+    filter_string: str | None = None,
+    order_by: Sequence[str] | None = None,
+    max_results: int | None = None,
+) -> list[Experiment]:
+    """Return the experiments of the store, sorted by name.
+
+    Args:
+        view_type: "active", "deleted" or "all", or MLflow's 1, 2, 3.
+        filter_string: over name, experiment_id and tags, such as "name LIKE 'digits%'".
+        order_by: such as ["name DESC"].
+        max_results: at most so many.
+
+    Raises:
+        ArgumentError: a filter, order or view that is not understood.
+    """
+    frame, deleted = folded(), _deleted(view_type)
+    found = [one for wanted in deleted for one in _experiments(frame, deleted=wanted)]
+    found.sort(key=lambda one: one.name)
+    rows = [
+        {"name": one.name, "experiment_id": one.experiment_id, **tag_columns(one.tags)}
+        for one in found
+    ]
+    return [found[number] for number in matching(rows, filter_string, order_by)][:max_results]
 
 
-def _experiments(frame: pl.DataFrame) -> list[Experiment]:
+def _experiments(frame: pl.DataFrame, *, deleted: bool = False) -> list[Experiment]:
     from tracksite.query.runs import experiments
 
+    stage = "deleted" if deleted else "active"
     return [
-        Experiment(row["experiment_id"], row["name"], row["description"], pairs(row["tags"]))
-        for row in experiments(frame).to_dicts()
+        Experiment(row["experiment_id"], row["name"], row["description"], pairs(row["tags"]), stage)
+        for row in experiments(frame, deleted=deleted).to_dicts()
     ]
+
+
+def tag_columns(tags: Mapping[str, str]) -> dict[str, str]:
+    """Return tags as the columns that filters and orders know them by."""
+    return {f"tags.{key}": text for key, text in tags.items()}
+
+
+def matching(
+    rows: Sequence[Mapping[str, Any]], filter_string: str | None, order_by: Sequence[str] | None
+) -> list[int]:
+    """Return the numbers of the rows that pass a filter, in the order that is asked for.
+
+    Args:
+        rows: {attribute: value, "tags.<key>": text} of each thing.
+        filter_string: in the language of `search_runs`.
+        order_by: as there; as they are when None.
+
+    Raises:
+        ArgumentError: a filter or order that is not understood.
+    """
+    import polars as pl
+
+    from tracksite.query import filters
+    from tracksite.query.syntax import parse_order
+
+    number = "row number"
+    if not rows:
+        return []
+    frame = pl.DataFrame([dict(row) for row in rows], infer_schema_length=None)
+    frame = frame.with_row_index(number)
+    if filter_string and filter_string.strip():
+        frame = filters.apply(frame, filter_string)
+    for text in reversed(order_by or ()):
+        wanted = parse_order(text)
+        place = filters.column(frame, wanted.name, text, "order")
+        if place is not None:
+            frame = frame.sort(
+                place, descending=wanted.descending, nulls_last=True, maintain_order=True
+            )
+    return frame[number].to_list()
 
 
 def get_experiment_by_name(name: str) -> Experiment | None:
@@ -259,7 +323,9 @@ def search_runs(
     )
     wide = leaderboard.wide(rows)
     if filter_string.strip():
-        wide = filters.apply(wide, filter_string)
+        wide = filters.apply(wide, mlflow_tags.in_filter(filter_string))
+    if order_by is not None and not isinstance(order_by, str):
+        order_by = [mlflow_tags.in_filter(text) for text in order_by]
     wide = leaderboard.order(wide, order_by or ()).head(max_results)
     if output_format == "list":
         by_id = {row["run_id"]: row for row in rows.to_dicts()}
@@ -274,12 +340,18 @@ def _view(view: str | int) -> pl.DataFrame:
 
     from tracksite.query import runs
 
+    deleted = _deleted(view)
+    frame = folded()
+    parts = [runs.runs(frame, deleted=wanted) for wanted in deleted]
+    return pl.concat(parts).sort("run_id", descending=True)
+
+
+def _deleted(view: str | int) -> tuple[bool, ...]:
+    """Return which values of `deleted` a view shows."""
     name = str(_MLFLOW_VIEWS.get(view, "") if isinstance(view, int) else view).lower()
     if name not in VIEWS:
-        raise ArgumentError(f"run_view_type {view!r} is not one of {', '.join(VIEWS)}: use one.")
-    frame = folded()
-    parts = [runs.runs(frame, deleted=deleted) for deleted in VIEWS[name]]
-    return pl.concat(parts).sort("run_id", descending=True)
+        raise ArgumentError(f"the view {view!r} is not one of {', '.join(VIEWS)}: use one.")
+    return VIEWS[name]
 
 
 def _of_experiments(

@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tracksite.errors import ArgumentError
+from tracksite.errors import ArgumentError, NotFoundError
 from tracksite.store.ids import experiment_id
 from tracksite.store.local import open_store, path_of
 
@@ -101,6 +101,16 @@ def set_active_experiment(name: str | None) -> None:
 def active_experiment() -> str:
     """Return the active experiment's name: chosen, or TRACKSITE_EXPERIMENT, or "Default"."""
     return _chosen.experiment or os.environ.get(EXPERIMENT_VARIABLE) or DEFAULT_EXPERIMENT
+
+
+def has_changed(identity: str) -> bool:
+    """Return whether an entity may have been changed since it was made; cheap, no part is read."""
+    try:
+        root = store().root
+    except NotFoundError:
+        return False
+    loose = sum(1 for _ in root.glob(f"log/{identity}.*.runs.parquet"))
+    return loose > 1 or any(root.glob("manifest/*.json"))
 
 
 def declare_experiment(

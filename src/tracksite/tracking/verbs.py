@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import functools
 import inspect
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar, cast, overload
 
-from tracksite.tracking import check
+from tracksite.tracking import check, handles
 from tracksite.tracking.active import ActiveRun
 from tracksite.tracking.fluent import current_run, start_run, thread
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 P = ParamSpec("P")
-R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
 
 __all__ = [
     "delete_tag",
@@ -42,25 +42,65 @@ __all__ = [
 
 
 def log_metric(
-    key: str, value: float, step: int | None = None, timestamp: int | datetime | None = None
+    key: str,
+    value: float,
+    step: int | None = None,
+    timestamp: int | datetime | None = None,
+    *,
+    run_id: str | None = None,
+    synchronous: bool | None = None,  # noqa: ARG001 - every call is as fast, and as safe
 ) -> None:
-    """Log one value of a metric to the active run; see `ActiveRun.log_metric`."""
+    """Log one value of a metric; see `ActiveRun.log_metric`.
+
+    Args:
+        key: as there.
+        value: as there.
+        step: as there.
+        timestamp: as there.
+        run_id: of the run to log to; default: the active run.
+        synchronous: accepted as MLflow does; what is logged is always safe at once.
+    """
+    if run_id is not None:
+        with handles.logging_to(run_id) as run:
+            return run.log_metric(key, value, step, timestamp)
     stack = thread.stack  # written out, because this is what training loops call
-    (stack[-1] if stack else start_run()).log_metric(key, value, step, timestamp)
+    return (stack[-1] if stack else start_run()).log_metric(key, value, step, timestamp)
 
 
-def _verb(method: Callable[Concatenate[ActiveRun, P], R]) -> Callable[P, R]:
-    """Return the function that does to the active run what a method does to its run."""
+class Verb(Protocol[P, R_co]):
+    """A verb of the active run; `run_id=` names another, `synchronous=` is accepted as MLflow's."""
+
+    @overload
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
+
+    @overload
+    def __call__(self, *args: Any, run_id: str | None, **kwargs: Any) -> R_co: ...
+
+
+def _verb(method: Callable[Concatenate[ActiveRun, P], R_co]) -> Verb[P, R_co]:
+    """Return the function that does to the active run, or to another, what a method does."""
 
     @functools.wraps(method)
-    def verb(*args: P.args, **kwargs: P.kwargs) -> R:
-        return method(current_run(), *args, **kwargs)
+    def verb(
+        *args: Any,
+        run_id: str | None = None,
+        synchronous: bool | None = None,  # noqa: ARG001 - see log_metric
+        **kwargs: Any,
+    ) -> R_co:
+        if run_id is None:
+            return method(current_run(), *args, **kwargs)
+        with handles.logging_to(run_id) as run:
+            return method(run, *args, **kwargs)
 
     signature = inspect.signature(method)
-    without_self = list(signature.parameters.values())[1:]
-    verb.__signature__ = signature.replace(parameters=without_self)  # type: ignore[attr-defined]
+    own = list(signature.parameters.values())[1:]
+    added = [
+        inspect.Parameter("run_id", inspect.Parameter.KEYWORD_ONLY, default=None),
+        inspect.Parameter("synchronous", inspect.Parameter.KEYWORD_ONLY, default=None),
+    ]
+    verb.__signature__ = signature.replace(parameters=[*own, *added])  # type: ignore[attr-defined]
     verb.__module__, verb.__qualname__ = __name__, method.__name__
-    return verb
+    return cast("Verb[P, R_co]", verb)
 
 
 log_metrics = _verb(ActiveRun.log_metrics)

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 
 from tracksite.errors import ArgumentError, NotFoundError
 from tracksite.store.ids import check_run_id
+from tracksite.store.local import path_of
 from tracksite.tracking import check, search, target
 from tracksite.tracking.entities import ModelVersion, RegisteredModel
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import polars as pl
 
 __all__ = [
@@ -48,6 +51,27 @@ def resolve(uri: str) -> tuple[str, str]:
         "models:/<name>/<version>, models:/<name>@<alias>, models:/<name>/<stage> or "
         "models:/<name>/latest."
     )
+
+
+def uri_of(source: str, run_id: str | None) -> str:
+    """Return the URI of a model that is named by a URI, or by a run and a path.
+
+    Args:
+        source: a `runs:/` or `models:/` URI; a folder of the run's artifacts, relative to them or
+            with their own folder before it.
+        run_id: of the run, where `source` is no URI.
+
+    Raises:
+        ArgumentError: a path without a run.
+    """
+    if str(source).startswith(("runs:", "models:")):
+        return str(source)
+    if run_id is None:
+        raise ArgumentError(f"source {source!r} is no runs:/ URI: pass one, or run_id= with it.")
+    root = path_of(str(target.store().artifact_dir(run_id)))
+    place = path_of(source) if "/" in str(source) else root / str(source)
+    path = place.relative_to(root).as_posix() if place.is_relative_to(root) else str(source)
+    return f"runs:/{run_id}/{path}"
 
 
 def _version_of(name: str, which: str | None, alias: str | None) -> ModelVersion:
@@ -119,9 +143,40 @@ def versions_of(name: str) -> list[ModelVersion]:
     return found
 
 
-def search_model_versions(name: str | None = None) -> list[ModelVersion]:
-    """Return the versions of one registered model, or of all, newest first within each name."""
-    return sorted(versions_in(search.folded(), name), key=lambda version: version.name)
+def search_model_versions(
+    name: str | None = None,
+    *,
+    filter_string: str | None = None,
+    order_by: Sequence[str] | None = None,
+    max_results: int | None = None,
+) -> list[ModelVersion]:
+    """Return the versions of one registered model, or of all, newest first within each name.
+
+    Args:
+        name: of the model.
+        filter_string: over name, version_number, run_id, source_path, current_stage,
+            creation_timestamp and tags, such as "name = 'digits' and run_id = '…'".
+        order_by: such as ["version_number"].
+        max_results: at most so many.
+
+    Raises:
+        ArgumentError: a filter or order that is not understood.
+    """
+    found = sorted(versions_in(search.folded(), name), key=lambda version: version.name)
+    rows = [
+        {
+            "name": one.name,
+            "version_number": one.version,
+            "run_id": one.run_id,
+            "source_path": one.source,
+            "current_stage": one.current_stage,
+            "creation_timestamp": one.creation_timestamp,
+            **search.tag_columns(one.tags),
+        }
+        for one in found
+    ]
+    chosen = search.matching(rows, filter_string, order_by)
+    return [found[number] for number in chosen][:max_results]
 
 
 def get_latest_versions(name: str, stages: list[str] | None = None) -> list[ModelVersion]:
@@ -169,8 +224,29 @@ def get_model_version_by_alias(name: str, alias: str) -> ModelVersion:
     )
 
 
-def search_registered_models() -> list[RegisteredModel]:
-    """Return every registered model, sorted by name."""
+def search_registered_models(
+    *,
+    filter_string: str | None = None,
+    order_by: Sequence[str] | None = None,
+    max_results: int | None = None,
+) -> list[RegisteredModel]:
+    """Return the registered models, sorted by name.
+
+    Args:
+        filter_string: over name and tags, such as "name LIKE 'digits%'".
+        order_by: such as ["name DESC"].
+        max_results: at most so many.
+
+    Raises:
+        ArgumentError: a filter or order that is not understood.
+    """
+    found = _registered_models()
+    rows = [{"name": one.name, **search.tag_columns(one.tags)} for one in found]
+    chosen = search.matching(rows, filter_string, order_by)
+    return [found[number] for number in chosen][:max_results]
+
+
+def _registered_models() -> list[RegisteredModel]:
     frame = search.folded()
     versions = versions_in(frame)
     return [
@@ -195,7 +271,7 @@ def get_registered_model(name: str) -> RegisteredModel:
     Raises:
         NotFoundError: no such model.
     """
-    for model in search_registered_models():
+    for model in _registered_models():
         if model.name == name:
             return model
     raise NotFoundError(f"there is no registered model {name!r}: register_model() makes one.")
