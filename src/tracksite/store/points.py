@@ -76,7 +76,8 @@ def _summary(points: Points, rows: slice) -> dict[str, Any]:
         "last_at": int(times[last]),
     }
     if not missing.all():
-        low, high = int(np.nanargmin(values)), int(np.nanargmax(values))
+        told = np.flatnonzero(~missing)  # nanargmin would find NaN where the rest is infinite
+        low, high = told[np.argmin(values[told])], told[np.argmax(values[told])]
         summary |= {"min": float(values[low]), "min_step": int(steps[low])}
         summary |= {"max": float(values[high]), "max_step": int(steps[high])}
     return summary
