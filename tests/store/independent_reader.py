@@ -1,0 +1,477 @@
+"""A reader of format 1 that was written from docs/store.md alone: it uses nothing of tracksite.
+
+It shows that the document says enough, and what it reads is compared with what tracksite reads.
+`read_store` does the steps of the document's section "Reading a store", one function for each.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import math
+import re
+import struct
+import time
+import zlib
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+PART = re.compile(
+    r"([0-9a-f]{32})\.([0-9a-f]{12})\.([0-9]{1,18})-([0-9a-f]{40})\.(runs|points)\.parquet"
+)
+LIVE = re.compile(r"([0-9a-f]{32})\.([0-9a-f]{12})\.([0-9]{1,18})\.wal")
+MANIFEST = re.compile(r"([0-9a-f]{32})\.([0-9]{8})\.json")
+PACK = re.compile(r"[0-9a-f]{40}\.(runs|points)\.parquet")
+BLOCK, GROUP, SLOT, ALIVE_S = 65_536, 16, 32, 60
+EPOCH, MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
+ITEM_KEYS = {
+    "params": "key",
+    "tags": "key",
+    "aliases": "key",
+    "environment": "key",
+    "artifacts": "path",
+    "inputs": "name",
+    "outputs": "path",
+    "metrics": "key",
+}
+NOT_FOLDED = {"run_id", "writer", "seq", "timestamp", "part", "points_part"}
+
+Commit = tuple[str, str, int]
+Row = dict[str, Any]
+Point = tuple[str, int, int, float]  # key, step, time in µs, value
+
+
+class DamageError(Exception):
+    """A file is not what it should be; its message says what."""
+
+
+def demand(is_sound: bool, name: str) -> None:
+    """Raise DamageError unless a file is sound."""
+    if not is_sound:
+        raise DamageError(name)
+
+
+@dataclass
+class Found:
+    """What a store holds.
+
+    Attributes:
+        states: run_id -> its state: columns of the format, and `first_at` and `last_at`; times in
+            microseconds since 1970.
+        points: run_id -> its points, in order of key, step and time.
+        alive: run_ids whose writer lives.
+        damaged: paths of the files that were left out.
+    """
+
+    states: dict[str, Row] = field(default_factory=dict)
+    points: dict[str, list[Point]] = field(default_factory=dict)
+    alive: set[str] = field(default_factory=set)
+    damaged: set[str] = field(default_factory=set)
+
+
+@dataclass
+class Log:
+    """A live log: the row that it stands for, its points in order of logging, and its header."""
+
+    header: Row
+    row: Row
+    points: list[Point]
+
+
+def read_store(root: Path, now: float | None = None) -> Found:
+    """Return what a store holds at the time `now` (seconds since 1970; None: the clock's)."""
+    identity = doubled((root / "store.json").read_bytes())
+    if identity["format"] != 1:
+        raise DamageError(f"store.json: format {identity['format']}")
+    found = Found()
+    live, loose, manifests = (listed(root / name) for name in ("live", "log", "manifest"))
+    runs_packs, points_packs = in_force(root, manifests, found)
+    packed = packed_rows(root, runs_packs, found)
+    parts = counted(root, loose, packed)
+    logs = live_logs(root, live, {*packed, *(c for c, table in parts if table == "runs")}, found)
+    rows = [*packed.values(), *loose_rows(root, parts, found)]
+    for name, log in logs.items():
+        rows.append(log.row)
+        heartbeat = (root / "live" / name).stat().st_mtime
+        if abs((time.time() if now is None else now) - heartbeat) < ALIVE_S:
+            found.alive.add(log.row["run_id"])
+    found.states = folded(rows, found.alive)
+    read_packed_points(root, points_packs, packed, found)
+    read_loose_points(root, parts, found)
+    for log in logs.values():
+        if log.points:
+            found.points.setdefault(log.row["run_id"], []).extend(log.points)
+    for points in found.points.values():
+        points.sort(key=lambda point: point[:3])
+    return found
+
+
+def listed(folder: Path) -> list[str]:
+    """Return the names of the regular files in a folder."""
+    if not folder.is_dir():
+        return []
+    return sorted(it.name for it in folder.iterdir() if it.is_file() and not it.is_symlink())
+
+
+def doubled(content: bytes) -> Row:
+    """Return the object that two equal lines hold, or one without a digest."""
+    half = len(content) // 2
+    for line in (content[:half], content[half:]):
+        text = line.rstrip(b"\n")
+        covered = text[: text.rfind(b', "digest"')] + b"}"
+        sound = f', "digest": "{short_digest(covered)}"}}'.encode()
+        if text == covered[:-1] + sound:
+            return dict(json.loads(text))
+    try:
+        told = json.loads(content)
+    except ValueError as error:
+        raise DamageError(str(error)) from error
+    if not isinstance(told, dict) or "digest" in told:
+        raise DamageError("it is not one object")
+    return told
+
+
+def short_digest(content: bytes) -> str:
+    """Return the BLAKE2b-128 in hex digits."""
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def in_force(root: Path, names: list[str], found: Found) -> tuple[list[str], list[str]]:
+    """Return the files of patches and of points that count, in order of name."""
+    newest: dict[str, str] = {}
+    for name in names:  # sorted, so that greater versions come later
+        if match := MANIFEST.fullmatch(name):
+            newest[match[1]] = name
+    told = []
+    for name in newest.values():
+        try:
+            content = doubled((root / "manifest" / name).read_bytes())
+            files = [one["file"] for one in (*content["runs"], *content["points"])]
+            demand(content["format"] == 1 and all(map(PACK.fullmatch, files)), name)
+            told.append(content)
+        except (DamageError, KeyError, TypeError):
+            found.damaged.add(f"manifest/{name}")
+    replaced = {name for one in told for name in one["replaced"]}
+    runs, points = (
+        sorted({one["file"] for content in told for one in content[table]} - replaced)
+        for table in ("runs", "points")
+    )
+    return runs, points
+
+
+def pack_bytes(root: Path, name: str) -> bytes:
+    """Return the bytes of a pack, damaged blocks made again from their group."""
+    content = (root / "packs" / name).read_bytes()
+    try:
+        line, _, body = (root / "packs" / f"{name}.blocks").read_bytes().partition(b"\n")
+        head = json.loads(line)
+        demand(head["format"] == 1 and head["digest"] == short_digest(body), name)
+        return mended(name, content, head["bytes"], body)
+    except (OSError, ValueError, KeyError, TypeError, DamageError):
+        if hashlib.blake2b(content, digest_size=20).hexdigest() != name[:40]:
+            raise DamageError(name) from None
+        return content
+
+
+def mended(name: str, content: bytes, size: int, body: bytes) -> bytes:
+    """Return a pack of `size` bytes, each block checked."""
+    blocks = [content[at : min(at + BLOCK, size)] for at in range(0, size, BLOCK)]
+    digests = [body[at : at + 16].hex() for at in range(0, 16 * len(blocks), 16)]
+    parities = body[16 * len(blocks) :]
+    for number, block in enumerate(blocks):
+        if short_digest(block) == digests[number]:
+            continue
+        group = number // GROUP
+        again = int.from_bytes(parities[group * BLOCK : (group + 1) * BLOCK], "little")
+        for other, neighbour in enumerate(blocks[group * GROUP : (group + 1) * GROUP]):
+            if other + group * GROUP != number:
+                again ^= int.from_bytes(neighbour, "little")
+        blocks[number] = again.to_bytes(BLOCK, "little")[: min(BLOCK, size - number * BLOCK)]
+        if short_digest(blocks[number]) != digests[number]:
+            raise DamageError(name)
+    return b"".join(blocks)
+
+
+def parquet(content: bytes) -> pa.Table:
+    """Return what a Parquet file holds, if it says format 1."""
+    try:
+        opened = pq.ParquetFile(io.BytesIO(content), page_checksum_verification=True)
+        if (opened.metadata.metadata or {}).get(b"tracksite.format") != b"1":
+            raise DamageError("its format is not 1")
+        return opened.read()
+    except (pa.ArrowException, OSError) as error:
+        raise DamageError(str(error)) from error
+
+
+def plain(value: Any) -> Any:
+    """Return a value with times as microseconds since 1970, in lists and their items too."""
+    if isinstance(value, datetime):
+        return (value - EPOCH) // MICROSECOND
+    if isinstance(value, dict):
+        return {name: plain(item) for name, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, list) else value
+
+
+def packed_rows(root: Path, names: list[str], found: Found) -> dict[Commit, Row]:
+    """Return the first row of each commit in the packs."""
+    packed: dict[Commit, Row] = {}
+    for name in names:
+        try:
+            rows = plain(parquet(pack_bytes(root, name)).to_pylist())
+        except (DamageError, OSError):
+            found.damaged.add(f"packs/{name}")
+            continue
+        for row in rows:
+            packed.setdefault((row["run_id"], row["writer"], row["seq"]), row)
+    return packed
+
+
+def counted(
+    root: Path, names: list[str], packed: dict[Commit, Row]
+) -> dict[tuple[Commit, str], str]:
+    """Return (commit, table) -> the file that counts, of what is not packed."""
+    parts: dict[tuple[Commit, str], str] = {}
+
+    def rank(name: str) -> tuple[int, str]:
+        return (root / "log" / name).stat().st_size, name.partition("-")[2]
+
+    for name in names:
+        if match := PART.fullmatch(name):
+            commit = (match[1], match[2], int(match[3]))
+            place = (commit, match[5])
+            if commit not in packed and (place not in parts or rank(name) > rank(parts[place])):
+                parts[place] = name
+    return parts
+
+
+def part(root: Path, name: str) -> pa.Table:
+    """Return a part whose bytes match its name."""
+    match = PART.fullmatch(name)
+    content = (root / "log" / name).read_bytes()
+    if not match or hashlib.blake2b(content, digest_size=20).hexdigest() != match[4]:
+        raise DamageError(name)
+    return parquet(content)
+
+
+def loose_rows(root: Path, parts: dict[tuple[Commit, str], str], found: Found) -> list[Row]:
+    """Return the patches in `log/`."""
+    rows = []
+    for (commit, table), name in parts.items():
+        if table == "runs":
+            try:
+                (row,) = plain(part(root, name).to_pylist())
+                demand((row["run_id"], row["writer"], row["seq"]) == commit, name)
+                rows.append(row)
+            except (DamageError, ValueError):
+                found.damaged.add(f"log/{name}")
+    return rows
+
+
+def live_logs(root: Path, names: list[str], commits: set[Commit], found: Found) -> dict[str, Log]:
+    """Return the live logs that no part stands for."""
+    logs = {}
+    for name in names:
+        match = LIVE.fullmatch(name)
+        if not match or (match[1], match[2], int(match[3])) in commits:
+            continue
+        content = (root / "live" / name).read_bytes()
+        try:
+            if content.strip(b"\0"):
+                logs[name] = live_log(content, (match[1], match[2], int(match[3])))
+        except (DamageError, ValueError, KeyError):
+            found.damaged.add(f"live/{name}")
+    return logs
+
+
+def live_log(content: bytes, commit: Commit) -> Log:
+    """Return what a live log of this commit says."""
+    patches: list[Row] = []
+    names: dict[int, str] = {}
+    numbered: list[tuple[int, int, int, float]] = []
+    for frame in frames(content):
+        if isinstance(frame, list):
+            numbered += frame
+        elif "key" in frame:
+            number, name = frame["key"]
+            names[number] = name
+        else:
+            patches.append(frame)
+    header, *patches = patches or [{}]
+    if header.get("format") != 1:
+        raise DamageError("it has no header, or one of another format")
+    if (header["run_id"], header["writer"], header["seq"]) != commit:
+        raise DamageError("it is of another commit")
+    points = [(names[number], *rest) for number, *rest in numbered]
+    row = {"kind": header["kind"], **merged(patches), "metrics": summaries(points)}
+    for item in row.get("params") or ():
+        item["number"] = number_of(item["text"])
+    row |= {"run_id": commit[0], "writer": commit[1], "seq": commit[2]}
+    return Log(header, {**row, "timestamp": header["opened_at"]}, points)
+
+
+def frames(content: bytes) -> Any:
+    """Yield whole frames: a patch as a dict, points as a list of (number, step, time, value)."""
+    at = 0
+    while at + SLOT <= len(content):
+        slot = content[at : at + SLOT]
+        crc, word = struct.unpack_from("<II", slot)
+        if slot == bytes(SLOT):
+            at += SLOT
+        elif word < 1 << 31:
+            if zlib.crc32(slot[4:]) != crc:
+                return
+            yield [struct.unpack("<Iqqd", slot[4:])]
+            at += SLOT
+        else:
+            length = word & (1 << 30) - 1
+            body = content[at + 8 : at + 8 + length]
+            if len(body) < length or zlib.crc32(content[at + 4 : at + 8 + length]) != crc:
+                return
+            yield series(body) if word >= 3 << 30 else json.loads(body)
+            at += -(-(8 + length) // SLOT) * SLOT
+
+
+def series(body: bytes) -> list[tuple[int, int, int, float]]:
+    """Return the points of a series frame."""
+    number, _, count = struct.unpack_from("<IIQ", body)
+    columns = struct.unpack_from(f"<{2 * count}q{count}d", body, 16)
+    steps, times, values = (columns[at * count : (at + 1) * count] for at in range(3))
+    return [(number, *rest) for rest in zip(steps, times, values, strict=True)]
+
+
+def merged(patches: list[Row]) -> Row:
+    """Return one patch for those of a live log, its lists as lists."""
+    row: Row = {}
+    for patch in patches:
+        for name, value in patch.items():
+            if name in ITEM_KEYS:
+                row.setdefault(name, {}).update(value)
+            elif value is not None:
+                row[name] = value
+    return {n: [dict(it) for it in v.values()] if n in ITEM_KEYS else v for n, v in row.items()}
+
+
+def number_of(text: str) -> float | None:
+    """Return the finite number that a text spells."""
+    decimal = r"(\d+(_\d+)*\.?(\d+(_\d+)*)?|\.\d+(_\d+)*)([eE][+-]?\d+(_\d+)*)?"
+    if not re.fullmatch(rf"\s*[+-]?{decimal}\s*", text):
+        return None
+    number = float(text)
+    return number if math.isfinite(number) else None
+
+
+def summaries(points: list[Point]) -> list[Row]:
+    """Return the summary of each metric of one part."""
+    by_key: dict[str, list[tuple[int, int, float]]] = {}
+    for key, *rest in points:
+        by_key.setdefault(key, []).append((rest[0], rest[1], rest[2]))
+    found = []
+    for key, logged in by_key.items():
+        last = max(enumerate(logged), key=lambda it: (it[1][0], it[1][1], it[0]))[1]
+        told = [one for one in sorted(logged, key=lambda it: it[0]) if not math.isnan(one[2])]
+        low = min(told, key=lambda it: it[2], default=(None, 0, None))
+        high = max(told, key=lambda it: it[2], default=(None, 0, None))
+        found.append(
+            {
+                "key": key,
+                "count": len(logged),
+                "nan_count": len(logged) - len(told),
+                "last": last[2],
+                "last_step": last[0],
+                "last_at": last[1],
+                "min": low[2],
+                "min_step": low[0],
+                "max": high[2],
+                "max_step": high[0],
+            }
+        )
+    return found
+
+
+def folded(rows: list[Row], alive: set[str]) -> dict[str, Row]:
+    """Return run_id -> state of the patches."""
+    states: dict[str, Row] = {}
+    for row in sorted(rows, key=lambda row: (row["seq"], row["writer"])):
+        at = row["timestamp"]
+        state = states.setdefault(row["run_id"], {"first_at": at, "last_at": at, "deleted": False})
+        state["first_at"] = min(state["first_at"], at)
+        state["last_at"] = max(state["last_at"], at)
+        for name, value in row.items():
+            if name in ITEM_KEYS:
+                items = state.setdefault(name, {})
+                for item in value or ():
+                    key = item[ITEM_KEYS[name]]
+                    merge = name == "metrics" and key in items
+                    items[key] = merged_summary(items[key], item) if merge else item
+            elif name not in NOT_FOLDED and value is not None:
+                state[name] = value
+    for run_id, state in states.items():
+        if state.get("status") == "running" and run_id not in alive:
+            state["status"] = "interrupted"
+        for name in ITEM_KEYS:
+            removable = name in {"tags", "aliases"}
+            items = [item for _, item in sorted(state.get(name, {}).items())]
+            kept = [item for item in items if not removable or item["text"] is not None]
+            state[name] = kept or None
+    return states
+
+
+def merged_summary(one: Row, later: Row) -> Row:
+    """Return the summary of two parts of which one is later in order."""
+    newest = max(one, later, key=lambda it: (it["last_step"], it["last_at"], it is later))
+    low, high = (
+        chosen((one, later), extreme, better) for extreme, better in (("min", min), ("max", max))
+    )
+    return {
+        "key": one["key"],
+        "count": one["count"] + later["count"],
+        "nan_count": one["nan_count"] + later["nan_count"],
+        **{name: newest[name] for name in ("last", "last_step", "last_at")},
+        **{name: low[name] for name in ("min", "min_step")},
+        **{name: high[name] for name in ("max", "max_step")},
+    }
+
+
+def chosen(summaries: tuple[Row, Row], name: str, better: Any) -> Row:
+    """Return the summary with the better extreme, the first of equal ones."""
+    told = [one for one in summaries if one[name] is not None]
+    return dict(better(told, key=lambda one: one[name], default=summaries[0]))
+
+
+def read_packed_points(
+    root: Path, names: list[str], packed: dict[Commit, Row], found: Found
+) -> None:
+    """Add the points of packed runs."""
+    wanted = {row["run_id"] for row in packed.values() if row["points_part"] is not None}
+    for name in names:
+        try:
+            add_points(parquet(pack_bytes(root, name)), wanted, found)
+        except (DamageError, OSError):
+            found.damaged.add(f"packs/{name}")
+
+
+def read_loose_points(root: Path, parts: dict[tuple[Commit, str], str], found: Found) -> None:
+    """Add the points in `log/` that a patch commits."""
+    for (commit, table), name in parts.items():
+        if table == "points" and (commit, "runs") in parts:
+            try:
+                points = part(root, name)
+                demand(not set(points["run_id"].to_pylist()) - {commit[0]}, name)
+                add_points(points, {commit[0]}, found)
+            except DamageError:
+                found.damaged.add(f"log/{name}")
+
+
+def add_points(table: pa.Table, wanted: set[str], found: Found) -> None:
+    """Add the points of some runs."""
+    times = table["timestamp"].cast(pa.int64())
+    columns = (table["run_id"], table["key"], table["step"], times, table["value"])
+    for run_id, *point in zip(*(column.to_pylist() for column in columns), strict=True):
+        if run_id in wanted:
+            found.points.setdefault(run_id, []).append((point[0], point[1], point[2], point[3]))
