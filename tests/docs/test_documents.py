@@ -20,8 +20,9 @@ from tests.docs.pages import PAGES, ROOT, blocks, cli_page
 from tracksite import config, schema
 from tracksite.tracking import target
 
-RUN_BY_TESTS = {"python", "console", "toml"}
+RUN_BY_TESTS = {"python", "console", "toml", "sql"}
 NOT_RUN = {"", "text"}  # drawings and output
+ELSEWHERE = {"docs/integrations.md"}  # tests/integrations runs it, where the frameworks are
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
@@ -97,7 +98,9 @@ def _execute(block, page, names):
     exec(compile(padding + block.text, ROOT / page, "exec"), names)
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if any(blocks(page))])
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if page not in ELSEWHERE and any(blocks(page))]
+)
 def test_every_command_and_block_of_a_page_runs(page, folder):
     """A reader who does all that a page says, from top to bottom, sees no error."""
     names = {"__name__": "__main__"}
