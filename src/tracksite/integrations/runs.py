@@ -1,0 +1,146 @@
+"""What all integrations share: the run that one logs to, and values as frameworks give them."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tracksite.errors import ArgumentError, StoreError
+from tracksite.integrations import INTEGRATIONS
+from tracksite.tracking.fluent import ActiveRun, active_run, start_run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tracksite.tracking.kinds import Model, Value
+
+UNFINISHED = "The training stopped before its end."
+
+
+@contextlib.contextmanager
+def needs(integration: str) -> Iterator[None]:
+    """Say what to install where the framework that is imported inside is not there.
+
+    Raises:
+        ModuleNotFoundError: it is not installed; one sentence with the pip command.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        name = str(error.name).partition(".")[0]
+        raise ModuleNotFoundError(
+            f"tracksite.integrations.{integration} needs {name}, which is not installed: "
+            f"pip install {INTEGRATIONS[integration]}.",
+            name=name,
+        ) from error
+
+
+@dataclass(frozen=True)
+class Session:
+    """The run that an integration logs to.
+
+    Attributes:
+        run: the run's handle.
+        owned: whether the integration started the run, and so ends it.
+    """
+
+    run: ActiveRun
+    owned: bool
+
+    def end(self, status: str = "finished", error: str | None = None) -> None:
+        """End the run if it is owned; what the disk refused is a warning, as in a `with` block."""
+        if self.owned:
+            with self._saving():
+                self.run.end(status, error=error)
+
+    def save(self) -> None:
+        """Bring what was logged to disk; what the disk refused is a warning."""
+        with self._saving():
+            self.run.flush()
+
+    @contextlib.contextmanager
+    def _saving(self) -> Iterator[None]:
+        try:
+            yield
+        except StoreError as trouble:
+            if self.run.strict:
+                raise
+            note(str(trouble))
+
+
+def session(owner: object, *, run_id: str | None = None, **options: Any) -> Session:
+    """Return the active run of this thread, or else one that `owner` starts.
+
+    Args:
+        owner: the callback; a run that it started and never ended has failed once it is gone.
+        run_id: of the run to resume; None takes the active run, or a new one.
+        options: of `start_run`, for a new run.
+    """
+    active = active_run()
+    if active is not None and run_id in {None, active.run_id}:
+        return Session(active, owned=False)
+    run = detached(run_id=run_id, **(options if run_id is None else {}))
+    weakref.finalize(owner, run.end, "failed", error=UNFINISHED).atexit = False
+    return Session(run, owned=True)
+
+
+def detached(**options: Any) -> ActiveRun:
+    """Start a run that is active in no thread: a training that dies leaves none active behind."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(start_run, **options).result()
+
+
+def log_settings(run: ActiveRun, settings: Mapping[str, Any]) -> None:
+    """Log params from nested settings; one that the run cannot take costs a warning."""
+    params = flat(settings)
+    try:
+        run.log_params(params)
+    except ArgumentError:
+        for key, value in params.items():
+            try:
+                run.log_param(key, value)
+            except ArgumentError as error:
+                note(str(error))
+
+
+def log_numbers(run: ActiveRun, values: Mapping[str, Any], step: int, prefix: str = "") -> None:
+    """Log those of the values that are single numbers; frameworks report texts among them."""
+    for key, value in values.items():
+        if not isinstance(value, str):
+            with contextlib.suppress(ArgumentError):
+                run.log_metric(prefix + key, value, step)
+
+
+def log_model(run: ActiveRun, model: Model, name: str = "model") -> None:
+    """Log a model; one that cannot be written costs a warning, not the training."""
+    try:
+        run.log_model(model, name)
+    except ArgumentError as error:
+        note(str(error))
+
+
+def log_importance(run: ActiveRun, scores: Mapping[str, float]) -> None:
+    """Log {feature: importance} as the table importance.csv, the most important first."""
+    rows = sorted(scores.items(), key=lambda row: -row[1])
+    columns = {"feature": [name for name, _ in rows], "importance": [score for _, score in rows]}
+    run.log_table(columns, "importance.csv")
+
+
+def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Value]:
+    """Return nested mappings as one: {"a": {"b": 1}} is {"a/b": 1}."""
+    rows: dict[str, Value] = {}
+    for key, value in settings.items():
+        if hasattr(value, "items") and value:
+            rows |= flat(value, f"{prefix}{key}/")
+        else:
+            rows[f"{prefix}{key}"] = value
+    return rows
+
+
+def note(message: str) -> None:
+    """Warn that something of a training was not kept."""
+    warnings.warn(f"tracksite: {message}", RuntimeWarning, stacklevel=2)
