@@ -3,80 +3,27 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 import os
 import random
 import shutil
 import tempfile
-from collections import defaultdict
 from collections.abc import Iterator
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.store.independent_reader import Found, plain, read_store
+from tests.store.answers import ELSEWHERE, assert_read_alike, text_of
 from tests.store.stores import log_run, pack
-from tracksite.query.runs import fold
 from tracksite.store import writer
-from tracksite.store.decoding import read_points
 from tracksite.store.livelog import SLOT
 from tracksite.store.local import LocalStore, open_store
 from tracksite.store.saving import save_segment
 
 ENTITIES = [f"{number:032x}" for number in (1, 2, 3)]
-ELSEWHERE = {"host": "elsewhere", "pid": 1, "pid_started": "", "pid_space": "another"}
-
-
-def as_found(root: Path) -> Found:
-    """Return what tracksite reads, in the form of the independent reader."""
-    snapshot = open_store(root).snapshot()
-    states = {row.pop("run_id"): row for row in plain(fold(snapshot).to_dicts())}
-    files = [file for files in snapshot.point_files.values() for file in files]
-    frame = pl.concat([read_points(files, list(snapshot.point_files)), snapshot.live_points])
-    frame = frame.with_columns(pl.col("timestamp").dt.epoch("us"))
-    points = defaultdict(list)
-    for run_id, *point in frame.sort("key", "step", "timestamp", maintain_order=True).iter_rows():
-        points[run_id].append(tuple(point))
-    damaged = {problem.path for problem in snapshot.problems if "mended" not in problem.message}
-    return Found(states, points, set(snapshot.alive), damaged)
-
-
-def text_of(found: Found) -> str:
-    """Return everything that is compared as text: NaN equals NaN there, and 0 is not -0."""
-    states = {
-        run_id: {name: value for name, value in state.items() if value is not None}
-        for run_id, state in found.states.items()
-    }
-    points = {run_id: [tuple(p) for p in points] for run_id, points in found.points.items()}
-    told = {"states": states, "points": points, "alive": sorted(found.alive)}
-    return json.dumps(told, sort_keys=True, indent=1)
-
-
-def without_ties(found: Found) -> Found:
-    """Put points of one key, step and time in order of value: files are in no defined order."""
-    for run_id, points in found.points.items():
-        found.points[run_id] = [
-            point
-            for _, ties in groupby(points, key=lambda point: point[:3])
-            for point in sorted(ties, key=repr)
-        ]
-    return found
-
-
-def assert_read_alike(root: Path) -> Found:
-    """Assert that both readers read the same, and return it."""
-    theirs, ours = as_found(root), read_store(root)
-    assert text_of(without_ties(ours)) == text_of(without_ties(theirs))
-    assert ours.damaged == theirs.damaged
-    return ours
-
-
 TEXT = st.text(st.characters(codec="utf-8"), max_size=6)
 NUMBERS = st.sampled_from(
     ["1", "-.5e1", " 1_0 ", "1__0", "٣", "nan", "1e999", "", "0x1", "x", "1."]

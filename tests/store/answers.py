@@ -1,0 +1,61 @@
+"""What a store holds, as tracksite and the independent reader say, compared as text."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from itertools import groupby
+from pathlib import Path
+
+import polars as pl
+
+from tests.store.independent_reader import Found, plain, read_store
+from tracksite.query.runs import fold
+from tracksite.store.decoding import read_points
+from tracksite.store.local import open_store
+
+ELSEWHERE = {"host": "elsewhere", "pid": 1, "pid_started": "", "pid_space": "another"}
+
+
+def as_found(root: Path) -> Found:
+    """Return what tracksite reads, in the form of the independent reader."""
+    snapshot = open_store(root).snapshot()
+    states = {row.pop("run_id"): row for row in plain(fold(snapshot).to_dicts())}
+    files = [file for files in snapshot.point_files.values() for file in files]
+    frame = pl.concat([read_points(files, list(snapshot.point_files)), snapshot.live_points])
+    frame = frame.with_columns(pl.col("timestamp").dt.epoch("us"))
+    points = defaultdict(list)
+    for run_id, *point in frame.sort("key", "step", "timestamp", maintain_order=True).iter_rows():
+        points[run_id].append(tuple(point))
+    damaged = {problem.path for problem in snapshot.problems if "mended" not in problem.message}
+    return Found(states, points, set(snapshot.alive), damaged)
+
+
+def text_of(found: Found) -> str:
+    """Return everything that is compared as text: NaN equals NaN there, and 0 is not -0."""
+    states = {
+        run_id: {name: value for name, value in state.items() if value is not None}
+        for run_id, state in found.states.items()
+    }
+    points = {run_id: [tuple(p) for p in points] for run_id, points in found.points.items()}
+    told = {"states": states, "points": points, "alive": sorted(found.alive)}
+    return json.dumps(told, sort_keys=True, indent=1)
+
+
+def without_ties(found: Found) -> Found:
+    """Put points of one key, step and time in order of value: files are in no defined order."""
+    for run_id, points in found.points.items():
+        found.points[run_id] = [
+            point
+            for _, ties in groupby(points, key=lambda point: point[:3])
+            for point in sorted(ties, key=repr)
+        ]
+    return found
+
+
+def assert_read_alike(root: Path) -> Found:
+    """Assert that both readers read the same, and return it."""
+    theirs, ours = as_found(root), read_store(root)
+    assert text_of(without_ties(ours)) == text_of(without_ties(theirs))
+    assert ours.damaged == theirs.damaged
+    return ours
