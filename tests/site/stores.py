@@ -140,3 +140,12 @@ def hostile(root: Path) -> dict[str, str]:
     version = {"name": evil, "version": 1, "stage": evil, "source_run_id": run_id}
     store.write_patch(new_run_id(), "model_version", {**version, "source_path": "../.."})
     return {"hostile": run_id}
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """Return path → bytes of every file of a site."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }

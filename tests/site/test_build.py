@@ -17,6 +17,7 @@ from tracksite.errors import BuildError, NotFoundError
 from tracksite.model import Page
 from tracksite.pages import PAGES
 from tracksite.site import building, report
+from tracksite.store import doubled
 
 
 @pytest.fixture
@@ -24,14 +25,6 @@ def store(tmp_path):
     """A store with three runs of one experiment."""
     stores.plain(tmp_path / "runs")
     return tmp_path / "runs"
-
-
-def _bytes(folder):
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
 
 
 def _build(store, folder, **options):
@@ -56,7 +49,7 @@ def test_a_build_from_scratch_elsewhere_gives_the_same_bytes(store, tmp_path):
     stores.plain(store, 2)
     _build(store, tmp_path / "site")
     _build(store, tmp_path / "other place")
-    assert _bytes(tmp_path / "site") == _bytes(tmp_path / "other place")
+    assert stores.content(tmp_path / "site") == stores.content(tmp_path / "other place")
 
 
 def test_a_changed_run_rewrites_only_the_pages_that_show_it(store, tmp_path):
@@ -86,11 +79,11 @@ def test_what_is_gone_is_removed_and_foreign_files_stay(store, tmp_path):
 def test_a_file_lost_from_the_site_is_written_again(store, tmp_path):
     """A page that somebody deleted or cut short comes back with the next build."""
     report = _build(store, tmp_path / "site")
-    before = _bytes(tmp_path / "site")
+    before = stores.content(tmp_path / "site")
     (tmp_path / "site" / paths.HOME).unlink()
     (tmp_path / "site" / paths.MODELS).write_text("cut")
     assert set(_build(store, tmp_path / "site").written) == {paths.HOME, paths.MODELS}
-    assert _bytes(tmp_path / "site") == before
+    assert stores.content(tmp_path / "site") == before
     assert set(report.written) == set(before) - {paths.MANIFEST}
 
 
@@ -176,7 +169,7 @@ def test_two_claims_of_one_path_are_an_error(store, tmp_path, monkeypatch):
 def test_a_build_that_fails_leaves_the_site_as_it_was(store, tmp_path):
     """A build that stops before all pages are made changes no file and leaves none behind."""
     _build(store, tmp_path / "site")
-    before = _bytes(tmp_path / "site")
+    before = stores.content(tmp_path / "site")
     stores.plain(store, 1)
 
     def stop(done, total, _path):
@@ -185,7 +178,7 @@ def test_a_build_that_fails_leaves_the_site_as_it_was(store, tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         _build(store, tmp_path / "site", progress=stop)
-    assert _bytes(tmp_path / "site") == before
+    assert stores.content(tmp_path / "site") == before
     assert not list((tmp_path / "site").glob(".tmp-*"))
 
 
@@ -214,7 +207,7 @@ def test_a_killed_build_leaves_nothing_that_the_next_one_cannot_mend(store, tmp_
     with pytest.raises(KeyboardInterrupt):
         _build(store, tmp_path / "site", progress=stop)
     _build(store, tmp_path / "site")
-    assert _bytes(tmp_path / "site") == _bytes(tmp_path / "whole")
+    assert stores.content(tmp_path / "site") == stores.content(tmp_path / "whole")
 
 
 def test_progress_names_each_file_that_is_made(store, tmp_path):
@@ -335,12 +328,12 @@ def test_a_newer_store_is_refused_by_name(store, tmp_path):
     from tracksite.errors import StoreError
 
     _build(store, tmp_path / "site")
-    before = _bytes(tmp_path / "site")
-    told = json.loads((store / "store.json").read_text())
-    (store / "store.json").write_text(json.dumps(told | {"format": 99}))
+    before = stores.content(tmp_path / "site")
+    told, _ = doubled.decode("store.json", (store / "store.json").read_bytes())
+    (store / "store.json").write_bytes(doubled.encode(told | {"format": 99}))
     with pytest.raises(StoreError, match="99"):
         _build(store, tmp_path / "site")
-    assert _bytes(tmp_path / "site") == before
+    assert stores.content(tmp_path / "site") == before
 
 
 def test_a_copy_of_the_store_gives_the_same_site(store, tmp_path):
@@ -348,7 +341,7 @@ def test_a_copy_of_the_store_gives_the_same_site(store, tmp_path):
     _build(store, tmp_path / "site")
     shutil.copytree(store, tmp_path / "elsewhere" / "copy")
     _build(tmp_path / "elsewhere" / "copy", tmp_path / "other")
-    assert _bytes(tmp_path / "site") == _bytes(tmp_path / "other")
+    assert stores.content(tmp_path / "site") == stores.content(tmp_path / "other")
 
 
 def test_a_site_that_hosts_may_refuse_is_warned_of(store, tmp_path, monkeypatch):

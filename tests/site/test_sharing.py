@@ -26,14 +26,6 @@ def store(tmp_path, monkeypatch):
     return tmp_path / "runs"
 
 
-def _bytes(folder):
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
-
-
 class _Counting(ThreadPoolExecutor):
     """Threads that note what they were handed, and how much of it was out at one time."""
 
@@ -62,7 +54,7 @@ def test_workers_make_the_same_bytes(store, tmp_path):
                 executor=executor,
                 progress=lambda *it, told=told: told.append(it),
             )
-            assert _bytes(tmp_path / name) == _bytes(tmp_path / "alone")
+            assert stores.content(tmp_path / name) == stores.content(tmp_path / "alone")
             assert report.written == alone.written
             assert report.problems == alone.problems
             assert {path for _, _, path in told} >= set(alone.written)
@@ -121,7 +113,7 @@ class _Mortal(ProcessPoolExecutor):
 def test_a_worker_that_dies_stops_the_build_and_leaves_the_site(store, tmp_path):
     """One clear error, no hang, every old file as it was, and the next build mends all."""
     site.build(store, tmp_path / "site", settings=Settings())
-    before = _bytes(tmp_path / "site")
+    before = stores.content(tmp_path / "site")
     stores.plain(store, 3)
     other = Settings(title="Other")
     with (
@@ -129,10 +121,10 @@ def test_a_worker_that_dies_stops_the_build_and_leaves_the_site(store, tmp_path)
         pytest.raises(BuildError, match=r"worker .*failed .*--jobs 1"),
     ):
         site.build(store, tmp_path / "site", settings=other, executor=executor)
-    assert _bytes(tmp_path / "site") == before
+    assert stores.content(tmp_path / "site") == before
     site.build(store, tmp_path / "site", settings=other)
     site.build(store, tmp_path / "fresh", settings=other)
-    assert _bytes(tmp_path / "site") == _bytes(tmp_path / "fresh")
+    assert stores.content(tmp_path / "site") == stores.content(tmp_path / "fresh")
 
 
 def test_what_waits_is_taken_back_when_a_build_fails(store, tmp_path):
@@ -164,4 +156,4 @@ def test_versions_keep_their_numbers_at_a_worker(store, tmp_path):
     site.build(store, tmp_path / "alone", settings=Settings())
     with ThreadPoolExecutor(1) as executor:
         site.build(store, tmp_path / "shared", settings=Settings(), executor=executor)
-    assert _bytes(tmp_path / "shared") == _bytes(tmp_path / "alone")
+    assert stores.content(tmp_path / "shared") == stores.content(tmp_path / "alone")
