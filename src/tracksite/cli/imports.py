@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from tracksite.cli.options import store_option
-from tracksite.cli.output import progress, say, short
+from tracksite.cli.output import Progress, progress, say, short
 
 
 @click.group("import")
@@ -67,3 +67,10 @@ def import_mlflow(*, source: str, store: str, artifacts: tuple[Path, ...]) -> No
         f"{done.points:,} points, {done.artifacts} artifacts ({done.artifact_bytes / 1e6:,.1f} MB),"
         f" {done.others} experiments and models; {len(done.skipped)} left out."
     )
+
+
+def _shown(moved: Progress | None) -> Progress | None:
+    """Return what moves a bar, and lets no control character of a name reach the terminal."""
+    if moved is None:
+        return None
+    return lambda done, total, what="": moved(done, total, short("", what))

@@ -5,12 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
+from tracksite.errors import TracksiteError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from contextlib import AbstractContextManager
 
     import numpy as np
     from numpy.typing import NDArray
+
+
+class UnreadableError(TracksiteError):
+    """One thing of a source cannot be read; the others can."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,7 @@ class File:
         path: among the artifacts of its run, with forward slashes; not checked yet.
         size: in bytes; None where nobody knows before it is read.
         changed_ns: when it was last changed, nanoseconds since 1970; None where nobody knows.
-        open: opens it for reading.
+        open: opens it for reading; raises OSError or UnreadableError.
     """
 
     path: str

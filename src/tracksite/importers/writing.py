@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tracksite.errors import ArgumentError
-from tracksite.importers.entry import Series, Summary
+from tracksite.importers.entry import Series, Summary, UnreadableError
 from tracksite.importers.known import Known, Present, fingerprint
 from tracksite.schema import LIST_KEYS
 from tracksite.store import points
 from tracksite.tracking import artifacts, check
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from tracksite.importers.entry import Entry, File, Source
     from tracksite.store.local import LocalStore
@@ -93,9 +93,15 @@ def _news(known: Known | None, patch: Mapping[str, Any]) -> dict[str, Any]:
             rows = [row for row in value if (have or {}).get(row[key]) != row]
             if rows:
                 news[name] = rows
-        elif value is not None and (known is None or known.entity.fields.get(name) != value):
+        elif value is not None and not _says(known, name, value):
             news[name] = value
     return news
+
+
+def _says(known: Known | None, name: str, value: object) -> bool:
+    """Whether an entity has a field already; a run that nobody logs to shows as interrupted."""
+    have = known.entity.fields.get(name) if known else None
+    return have == value or (name, value, have) == ("status", "running", "interrupted")
 
 
 def _copy(
@@ -108,16 +114,23 @@ def _copy(
         if known and _is_there(known, file):
             continue
         try:
-            path = check.artifact_path(file.path)
-            with file.open() as content:
-                row = artifacts.put(folder, path, artifacts.chunks(content))
-        except ArgumentError as error:
+            row = artifacts.put(folder, check.artifact_path(file.path), _pieces(file))
+        except (ArgumentError, UnreadableError) as error:
             done.skipped.append(f"an artifact of {entry.label} was left out: {error}")
             continue
         done.artifacts += 1
         done.artifact_bytes += row["bytes"]
         rows.append(row)
     return rows
+
+
+def _pieces(file: File) -> Iterator[bytes]:
+    """Yield the content of a file; only what the source refuses becomes an UnreadableError."""
+    try:
+        with file.open() as content:
+            yield from artifacts.chunks(content)
+    except OSError as error:
+        raise UnreadableError(f"{file.path!r} cannot be read ({error.strerror})") from error
 
 
 def _is_there(known: Known, file: File) -> bool:

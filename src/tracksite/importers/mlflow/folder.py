@@ -7,11 +7,11 @@ experiments in `.trash/`; logged models in `<experiment>/models/`; the registry 
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tracksite.errors import NotFoundError
+from tracksite.importers.entry import UnreadableError
 from tracksite.importers.mlflow import values
 from tracksite.importers.mlflow.meta import read_meta
 from tracksite.importers.mlflow.places import Places, files_in
@@ -21,8 +21,8 @@ from tracksite.importers.mlflow.records import (
     RegisteredModel,
     Run,
     SeriesKey,
-    UnreadableError,
     Version,
+    skipping,
 )
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Folder:
     def experiments(self, skip: Skip) -> Iterator[Experiment]:
         """Yield the experiments, those in `.trash` too."""
         for folder in self._experiment_folders():
-            with _skipping(skip, f"experiment {folder.name}"):
+            with skipping(skip, f"experiment {folder.name}"):
                 meta = read_meta(folder / META)
                 yield Experiment(
                     values.required(meta.get("experiment_id", folder.name), "experiment_id"),
@@ -77,20 +77,20 @@ class Folder:
     def runs(self, skip: Skip) -> Iterator[Run]:
         """Yield the runs."""
         for folder in self._run_folders():
-            with _skipping(skip, f"run {folder.name}"):
+            with skipping(skip, f"run {folder.name}"):
                 yield self._run(folder, skip)
 
     def logged_models(self, skip: Skip) -> Iterator[LoggedModel]:
         """Yield the logged models of MLflow 3."""
         for experiment in self._experiment_folders():
             for folder in _folders(experiment / MODELS):
-                with _skipping(skip, f"logged model {folder.name}"):
+                with skipping(skip, f"logged model {folder.name}"):
                     yield self._logged_model(experiment, folder, skip)
 
     def registered_models(self, skip: Skip) -> Iterator[RegisteredModel]:
         """Yield the registered models."""
         for folder in _folders(self.root / MODELS):
-            with _skipping(skip, f"registered model {folder.name}"):
+            with skipping(skip, f"registered model {folder.name}"):
                 meta = read_meta(folder / META)
                 yield RegisteredModel(
                     values.required(meta.get("name", folder.name), "name"),
@@ -106,7 +106,7 @@ class Folder:
         for model in _folders(self.root / MODELS):
             for folder in _folders(model):
                 if folder.name.startswith("version-"):
-                    with _skipping(skip, f"{folder.name} of model {model.name}"):
+                    with skipping(skip, f"{folder.name} of model {model.name}"):
                         yield _version(folder)
 
     def _experiment_folders(self) -> Iterator[Path]:
@@ -180,17 +180,6 @@ class Folder:
         )
 
 
-@contextmanager
-def _skipping(skip: Skip, label: str) -> Iterator[None]:
-    """Tell what cannot be read, and go on."""
-    try:
-        yield
-    except UnreadableError as error:
-        skip(f"{label} was skipped: {error}")
-    except (OSError, RecursionError) as error:
-        skip(f"{label} was skipped: it cannot be read ({error})")
-
-
 def _folders(parent: Path) -> list[Path]:
     """Return the folders in a folder, sorted; links are left out."""
     if not parent.is_dir() or parent.is_symlink():
@@ -238,7 +227,7 @@ def _rows(file: Path, allowed: frozenset[int]) -> list[list[bytes]]:
 def _numbers(file: Path, rows: list[list[bytes]]) -> Series:
     """Return the points in lines `time value [step …]`; MLflow before 1.0 had no step."""
     try:
-        return values.series((int([*row, 0][2]), int(row[0]), float(row[1])) for row in rows)
+        return values.series((int([*row, b"0"][2]), int(row[0]), float(row[1])) for row in rows)
     except ValueError as error:
         raise UnreadableError(f"metric {file.name!r} is damaged ({error})") from error
 
@@ -256,7 +245,7 @@ def _run_series(folder: Path) -> dict[str, Series]:
 
 def _model_series(folder: Path) -> dict[SeriesKey, Series]:
     """Return the metrics of a logged model, apart by run and data set."""
-    found = {}
+    found: dict[SeriesKey, Series] = {}
     for key, file in _items(folder):
         groups: dict[SeriesKey, list[list[bytes]]] = {}
         for row in _rows(file, frozenset({4, 6})):

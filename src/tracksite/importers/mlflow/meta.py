@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tracksite.errors import TracksiteError
-from tracksite.importers.mlflow.records import UnreadableError
+from tracksite.importers.entry import UnreadableError
 
 if TYPE_CHECKING:
     from pathlib import Path

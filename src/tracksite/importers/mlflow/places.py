@@ -14,8 +14,7 @@ from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import unquote, urlsplit
 
-from tracksite.importers.entry import File
-from tracksite.importers.mlflow.records import UnreadableError
+from tracksite.importers.entry import File, UnreadableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from tracksite.errors import TracksiteError
+from tracksite.importers.entry import UnreadableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -13,8 +14,15 @@ if TYPE_CHECKING:
     from tracksite.importers.entry import File, Series
 
 
-class UnreadableError(TracksiteError):
-    """One thing of a source cannot be read; the others can."""
+@contextmanager
+def skipping(skip: Callable[[str], None], label: str) -> Iterator[None]:
+    """Tell what cannot be read, and go on."""
+    try:
+        yield
+    except UnreadableError as error:
+        skip(f"{label} was skipped: {error}")
+    except (OSError, RecursionError) as error:
+        skip(f"{label} was skipped: it cannot be read ({error})")
 
 
 class SeriesKey(NamedTuple):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from tracksite.errors import ArgumentError, NotFoundError
+from tracksite.errors import NotFoundError
 from tracksite.importers.mlflow import mapping
 from tracksite.mlflow_plugin import fields
 
@@ -28,22 +28,32 @@ def open_reader(uri: str, artifacts: Iterable[Path] = ()) -> Reader:
         artifacts: further folders in which artifacts may be.
 
     Raises:
-        NotFoundError: there is nothing.
-        ArgumentError: another kind of URI.
+        NotFoundError: there is nothing of MLflow's.
+        TracksiteError: a library that is needed for it is not installed.
     """
-    from tracksite.importers.mlflow.folder import Folder
-
-    scheme = urlsplit(uri).scheme if "://" in uri or uri.startswith("file:") else ""
     folders = [folder.absolute() for folder in artifacts]
-    if scheme not in {"", "file"}:
-        raise ArgumentError(
-            f"{uri!r} is nothing that can be imported: name an mlruns/ folder, "
-            "sqlite:///FILE or http://HOST."
-        )
-    path = Path(unquote(urlsplit(uri).path) if scheme else uri).expanduser()
+    scheme = urlsplit(uri).scheme if "://" in uri or uri.startswith(("file:", "sqlite:")) else ""
+    if scheme not in {"", "file", "sqlite"}:
+        from tracksite.importers.mlflow.server import Server
+
+        return Server(uri, folders)
+    path = _local(uri, scheme)
     if not path.exists():
         raise NotFoundError(f"there is no file or folder {str(path)!r}: correct the path.")
-    return Folder(path, folders)
+    if path.is_dir() and scheme != "sqlite":
+        from tracksite.importers.mlflow.folder import Folder
+
+        return Folder(path, folders)
+    from tracksite.importers.mlflow.database import Database
+
+    return Database(path, folders)
+
+
+def _local(uri: str, scheme: str) -> Path:
+    """Return the path in a URI; of SQLite's `sqlite:///relative` and `sqlite:////absolute`."""
+    if scheme == "sqlite":
+        return Path(unquote(urlsplit(uri).path)[1:])
+    return Path(unquote(urlsplit(uri).path) if scheme else uri).expanduser()
 
 
 class MLflowSource:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
-from tracksite.importers.entry import Series
-from tracksite.importers.mlflow.records import UnreadableError
+from tracksite.errors import ArgumentError
+from tracksite.importers.entry import Series, UnreadableError
 from tracksite.tracking import check
 
 if TYPE_CHECKING:
@@ -58,7 +57,7 @@ def texts(pairs: Iterable[tuple[Any, Any]], what: str) -> dict[str, str]:
     for key, value in pairs:
         try:
             found[check.key(what, key)] = text(value) or ""
-        except check.ArgumentError as error:
+        except ArgumentError as error:
             raise UnreadableError(str(error)) from None
     return found
 
@@ -87,11 +86,6 @@ def series(points: Iterable[tuple[int, int, float]]) -> Series:
     rank = np.where(np.isnan(numbers), 0.0, numbers)
     order = np.lexsort((rank, columns[1], columns[0]))
     return Series(columns[0][order], columns[1][order] * 1000, numbers[order])
-
-
-def number(value: Any) -> float:  # noqa: ANN401 - as above
-    """Return a metric's value; a database has NULL where a NaN is."""
-    return math.nan if value is None else float(value)
 
 
 def whole(value: Any) -> int:  # noqa: ANN401 - as above
