@@ -64,8 +64,7 @@ def judge(tally: Tally, seen: Look, truth: Look, owner: str | None, where: str) 
         tally.wrong(DOUBLED, (found - known).total() - false, where)
         if run_id != owner and seen.run(run_id) != truth.run(run_id):
             tally.wrong(HURT, 1, f"{where}: {run_id}")
-        elif seen.run(run_id) != truth.run(run_id) and not (seen.problems or "live/" in where):
-            # a live log with a bad frame reads as one that was torn there
+        elif seen.run(run_id) != truth.run(run_id) and not seen.problems:
             tally.wrong(LOST, 1, f"{where}: unnamed")
 
 

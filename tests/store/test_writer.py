@@ -10,6 +10,7 @@ import sys
 import textwrap
 import threading
 import time
+from bisect import bisect_right
 from datetime import UTC, datetime
 
 import polars as pl
@@ -21,7 +22,7 @@ from tracksite.errors import ArgumentError, DamageError, StoreError
 from tracksite.query.runs import fold
 from tracksite.store import livelog
 from tracksite.store.ids import new_run_id
-from tracksite.store.livelog import patch_frame, point_frame, read_segment, series_frame
+from tracksite.store.livelog import SLOT, patch_frame, point_frame, read_segment, series_frame
 from tracksite.store.local import LocalStore
 from tracksite.store.process import HEARTBEAT_LIMIT_S, identity, is_alive
 from tracksite.store.recovery import recover
@@ -313,28 +314,27 @@ def test_state_changes_with_every_point(store):
 
 @given(cut=st.integers(0, 32 * 40), flip=st.integers(0, 32 * 40 * 8))
 def test_a_torn_log_gives_every_whole_frame(cut, flip):
-    """Cut or damaged anywhere, a live log gives the frames before the damage and no wrong one."""
+    """Cut or damaged anywhere, a live log gives every whole frame, no wrong one, and says so."""
     frames = [patch_frame(HEADER), patch_frame({"key": [0, "loss"]})]
     frames += [point_frame(0, step, step, step / 2) for step in range(20)]
     frames += [patch_frame({"tags": {"a": {"key": "a", "text": "ü" * 20}}})]
-    whole = b"".join(frames)
-    ends = [sum(map(len, frames[: i + 1])) for i in range(len(frames))]
-    content = bytearray(whole[:cut])
+    content = bytearray(b"".join(frames)[:cut])
+    begins = [sum(map(len, frames[:number])) for number in range(len(frames))]
+    ends = [at + len(frame.rstrip(b" ")) for at, frame in zip(begins, frames, strict=True)]
+    sound = [max(end, at + SLOT) <= cut for at, end in zip(begins, ends, strict=True)]
     if flip // 8 < len(content):
         content[flip // 8] ^= 1 << flip % 8
-    damaged = min(cut, flip // 8)
-    sound = sum(end <= damaged for end in ends)
-    if sound == 0:
-        try:
-            assert read_segment(bytes(content)).points.values.size <= 20
-        except DamageError:
-            return
+        hit = bisect_right(begins, flip // 8) - 1
+        sound[hit] &= flip // 8 >= ends[hit]
+    if not sound[0]:
+        with pytest.raises(DamageError):
+            read_segment(bytes(content))
         return
     segment = read_segment(bytes(content))
-    expected = [step / 2 for step in range(min(20, max(0, sound - 2)))]
-    found = segment.points.values.tolist()
-    assert found[: len(expected)] == expected
-    assert found == [step / 2 for step in range(len(found))]
+    points_of = [step / 2 for step in range(20) if sound[step + 2]] if sound[1] else []
+    assert segment.points.values.tolist() == points_of
+    last = max(at for at, whole in enumerate(sound) if whole)
+    assert bool(segment.damaged) == (not all(sound[:last]))
 
 
 def test_series_frames_round_trip_at_any_alignment():

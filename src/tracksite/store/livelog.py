@@ -8,11 +8,11 @@ A segment `live/<run_id>.<writer>.<seq>.wal` is a run of 32-byte slots, prealloc
 
 All numbers are little-endian; a crc is CRC-32 of the rest of the frame without its padding. The
 first frame is a patch frame with the segment's header; a frame `{"key": [number, name]}` names a
-key before its first point. Reading skips empty slots and stops at the first frame that is not
-whole. Writing is a copy into mapped memory, so a point that was logged outlives the process at
-once, and the disk a second later (`sync`). Where the file system cannot map, each frame is a
-`pwrite`. Where the disk refuses (full, read-only) the same frames are kept in memory until
-`settle` can put them into a file.
+key before its first point. Reading skips empty slots and goes on at the next slot after a frame
+that is not whole: it was torn, or, where whole frames follow, damaged. Writing is a copy into
+mapped memory, so a point that was logged outlives the process at once, and the disk a second later
+(`sync`). Where the file system cannot map, each frame is a `pwrite`. Where the disk refuses (full,
+read-only) the same frames are kept in memory until `settle` can put them into a file.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from zlib import crc32
 from tracksite.errors import DamageError
 from tracksite.schema import FORMAT
 from tracksite.store.bounds import PATCH_BYTES
+from tracksite.store.parts import sync_folder
 from tracksite.store.patches import merge
 from tracksite.store.points import Points
 
@@ -52,6 +53,7 @@ MOST_KEYS = 1 << 20
 SERIES_CHUNK = 1 << 20  # points a frame
 MEMORY_BYTES = 1 << 28  # kept in memory at most while the disk refuses
 _FIRST_BYTES, _MOST_GROWTH = 1 << 15, 1 << 23
+_PATIENCE = 4  # times the size of a damaged log are looked at for frames that are whole
 _CANNOT_RESERVE = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 pack_point = struct.Struct("<Iqqd").pack  # key number, step, time µs, value
 put_point = struct.Struct("<I28s").pack_into  # crc, what pack_point gave
@@ -114,6 +116,7 @@ class Segment:
         self.sealed = False
         self.trouble: OSError | None = None
         self._file: int | None = None
+        self._entered = False  # durably, in its folder
         self.buffer: mmap.mmap | bytearray | None = bytearray(_FIRST_BYTES)  # None: by pwrite
         if self.settle():
             self.own(owner)
@@ -196,9 +199,13 @@ class Segment:
 
     def sync(self) -> None:
         """Write mapped pages to disk and set the file's time: the writer's heartbeat."""
-        if self._file is not None:
-            getattr(os, "fdatasync", os.fsync)(self._file)
-            os.utime(self._file)
+        if self._file is None:
+            return
+        getattr(os, "fdatasync", os.fsync)(self._file)
+        if not self._entered:
+            sync_folder(self.path.parent)
+            self._entered = True
+        os.utime(self._file)
 
     def seal(self) -> None:
         """Let nobody append any more."""
@@ -276,15 +283,17 @@ class LiveSegment:
         header: run_id, writer, seq, format, and the identity of the process.
         patch: all its patches merged, in the JSON form.
         points: in order of logging.
+        damaged: places that are not whole before the last whole frame.
     """
 
     header: dict[str, Any]
     patch: dict[str, Any]
     points: Points
+    damaged: int = 0
 
 
 def read_segment(content: bytes, *, name: str = "a live log") -> LiveSegment:
-    """Return every whole frame before the first torn or empty one.
+    """Return every whole frame.
 
     Raises:
         DamageError: there is no header, or it is of a newer format.
@@ -292,8 +301,11 @@ def read_segment(content: bytes, *, name: str = "a live log") -> LiveSegment:
     patches: list[dict[str, Any]] = []
     names: dict[int, str] = {}
     columns: list[tuple[NDArray[Any], ...]] = []
+    damaged = 0
     for item in _frames(content):
-        if isinstance(item, dict):
+        if item is None:
+            damaged += 1
+        elif isinstance(item, dict):
             if "key" in item:
                 number, key = item["key"]
                 if not (isinstance(key, str) and number in range(MOST_KEYS)):
@@ -310,22 +322,27 @@ def read_segment(content: bytes, *, name: str = "a live log") -> LiveSegment:
         found = patches[0]["format"]
         message = f"{name} has format {found}, this tracksite reads {FORMAT}: upgrade it"
         raise DamageError(message)
-    return LiveSegment(patches[0], merge(patches[1:]), _points(names, columns))
+    named = _points(names, columns)
+    damaged += len(named) < sum(len(run[0]) for run in columns)
+    return LiveSegment(patches[0], merge(patches[1:]), named, damaged)
 
 
 def _points(names: dict[int, str], columns: Sequence[tuple[NDArray[Any], ...]]) -> Points:
+    """Return the points whose key has a name: the frame that gave it one may be damaged."""
     import numpy as np
 
     if not columns:
         columns = [tuple(np.empty(0, dtype) for dtype in ("<i8", "<i8", "<i8", "<f8"))]
-    keys, steps, times, values = (np.concatenate(parts) for parts in zip(*columns, strict=True))
-    count = max(names, default=-1) + 1
-    known = tuple(names.get(number, f"unnamed metric {number}") for number in range(count))
-    return Points(known, keys, steps, times, values)
+    joined = [np.concatenate(parts) for parts in zip(*columns, strict=True)]
+    if len(joined[0]) and (len(names) <= joined[0].max() or max(names) >= len(names)):
+        named = np.isin(joined[0], list(names))
+        joined = [column[named] for column in joined]
+    known = tuple(names.get(number, "") for number in range(max(names, default=-1) + 1))
+    return Points(known, *joined)
 
 
-def _frames(content: bytes) -> Iterator[dict[str, Any] | tuple[NDArray[Any], ...]]:
-    """Yield patches as dicts and points as columns (keys, steps, times, values)."""
+def _frames(content: bytes) -> Iterator[dict[str, Any] | tuple[NDArray[Any], ...] | None]:
+    """Yield patches as dicts, points as columns (keys, steps, times, values), damage as None."""
     import numpy as np
 
     layout = np.dtype(
@@ -335,31 +352,44 @@ def _frames(content: bytes) -> Iterator[dict[str, Any] | tuple[NDArray[Any], ...
     empty = (slots.view("<u8").reshape(-1, SLOT // 8) == 0).all(axis=1)
     slots = slots[: np.flatnonzero(~empty).max(initial=-1) + 1]
     breaks = np.flatnonzero(empty[: len(slots)] | (slots["word"] >= PATCH))
-    at = 0
-    while at < len(slots):
-        word, crc = int(slots["word"][at]), int(slots["crc"][at])
+    found: dict[str, Any] | tuple[NDArray[Any], ...] | None
+    at, torn, patience = 0, False, _PATIENCE * len(content)
+    while at < len(slots) and patience >= 0:
+        word = int(slots["word"][at])
         if empty[at]:
             at += 1
-        elif word < PATCH:
+            continue
+        if word < PATCH:
             following = np.searchsorted(breaks, at)
             end = int(breaks[following]) if following < len(breaks) else len(slots)
             whole = _whole_points(content, slots["crc"], at, end)
             run = slots[at:whole]
-            if len(run):
-                yield run["word"].astype(np.int64), run["step"], run["time"], run["value"]
-            if whole < end:
-                return
-            at = end
+            item = (run["word"].astype(np.int64), run["step"], run["time"], run["value"])
+            found, at, is_whole = (item if len(run) else None), whole, whole == end
         else:
-            start = at * SLOT
-            length = word & LENGTH
-            if word < SERIES and length > PATCH_BYTES:
-                raise DamageError(f"a patch of {length} bytes is larger than any can be: remove it")
-            body = content[start + 8 : start + 8 + length]
-            if len(body) < length or crc32(body, crc32(content[start + 4 : start + 8])) != crc:
-                return
-            yield json.loads(body) if word < SERIES else _series(body)
-            at += -(-(8 + length) // SLOT)
+            found, length = _long(content, at * SLOT, word, int(slots["crc"][at]))
+            is_whole = found is not None
+            at += -(-(8 + length) // SLOT) if is_whole else 0
+            patience -= 0 if is_whole else length
+        if found is not None:
+            if torn:
+                yield None
+            yield found
+            torn = False
+        if not is_whole:
+            at, torn = at + 1, True
+
+
+def _long(
+    content: bytes, start: int, word: int, crc: int
+) -> tuple[dict[str, Any] | tuple[NDArray[Any], ...] | None, int]:
+    """Return what the patch or series at a place says (None: it is not whole), and its length."""
+    length = word & LENGTH
+    body = memoryview(content)[start + 8 : start + 8 + length]
+    too_long = len(body) < length or (word < SERIES and length > PATCH_BYTES)
+    if too_long or crc32(body, crc32(content[start + 4 : start + 8])) != crc:
+        return None, 0 if too_long else length
+    return (json.loads(bytes(body)) if word < SERIES else _series(body)), length
 
 
 def _whole_points(content: bytes, crcs: NDArray[np.uint32], start: int, end: int) -> int:
@@ -370,7 +400,7 @@ def _whole_points(content: bytes, crcs: NDArray[np.uint32], start: int, end: int
     return end
 
 
-def _series(body: bytes) -> tuple[NDArray[Any], ...]:
+def _series(body: memoryview) -> tuple[NDArray[Any], ...]:
     import numpy as np
 
     key, _, count = _SERIES_HEAD.unpack_from(body)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,12 +45,16 @@ def merge(
         OSError: the disk refuses.
     """
     copied = present = 0
-    for relative in _files(source.root):
-        progress(relative)
-        if _copy(source.root / relative, target.root / relative):
-            copied += 1
-        else:
-            present += 1
+    for folder, files in groupby(_files(source.root), key=os.path.dirname):
+        before = copied
+        for relative in files:
+            progress(relative)
+            if _copy(source.root / relative, target.root / relative):
+                copied += 1
+            else:
+                present += 1
+        if copied > before:  # what a folder's files refer to is durable before they are
+            parts.sync_folder(target.root / folder)
     return Merged(copied, present)
 
 

@@ -68,8 +68,11 @@ def purge(store: LocalStore, run_ids: Collection[str], *, at: datetime, by: str,
     before = sum(map(_bytes, _all(store.root / "packs")))
     _note(store.root, planned, at, by, why)
     _rewrite_packs(store, frozenset(run_ids))
-    for path in sorted(_loose_files(store.root, run_ids), key=lambda path: ".points." in path.name):
-        path.unlink(missing_ok=True)
+    for table in (".runs.", ".points."):
+        for path in _loose_files(store.root, run_ids):
+            if table in path.name:
+                path.unlink(missing_ok=True)
+        parts.sync_folder(store.root / "log")
     for run_id in run_ids:
         _remove_tree(store.artifact_dir(run_id))
     shrunk = before - sum(map(_bytes, _all(store.root / "packs")))

@@ -186,8 +186,11 @@ def read_live(
         if segment.commit in committed or segment.blank:
             continue
         try:
-            content = decode(segment)
-            live.append(LiveRun(segment.run_id, has_writer(segment), content, _live_row(content)))
+            content, alive = decode(segment), has_writer(segment)
+            live.append(LiveRun(segment.run_id, alive, content, _live_row(content)))
+            if content.damaged and not alive:  # what is being written may be read half
+                message = f"{segment.file} is damaged in {content.damaged} places, the rest is read"
+                problems.append(Problem(f"live/{segment.file}", segment.run_id, message))
         except DamageError as error:
             problems.append(Problem(f"live/{segment.file}", segment.run_id, str(error)))
         except Exception as error:  # noqa: BLE001 - what a hostile patch does to Arrow

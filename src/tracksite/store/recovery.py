@@ -24,8 +24,8 @@ def recover(root: Path, *, now: float) -> list[str]:
     A log is dead if its process is gone, or, on another host, if it was not written to for a day.
     Both our clock and that of the file system have to say so, so a clock that is wrong by a year
     takes no log away from a living writer. Saving a log writes files that are named by its
-    content, so any number of processes may recover one log at once. A log that cannot be read
-    stays for `verify` to name.
+    content, so any number of processes may recover one log at once. A damaged log
+    stays: what is whole in it is read where it is, and the damage is named.
 
     Args:
         root: the store's folder.
@@ -53,11 +53,12 @@ def recover(root: Path, *, now: float) -> list[str]:
 
 
 def _saved(root: Path, segment: reading.SegmentName) -> bool:
-    """Save a log; False where it holds what no patch can: it stays for `verify` to name."""
+    """Save a log that is sound; a damaged one stays, so that it goes on being named."""
     problems: list[Problem] = []
-    if reading.read_live([segment], (), problems):
+    sound = bool(reading.read_live([segment], (), problems)) and not problems
+    if sound:
         save_segment(root, segment.content)
-    return not problems
+    return sound
 
 
 def _clock_of(folder: Path) -> float:

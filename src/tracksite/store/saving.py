@@ -12,11 +12,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def save_segment(root: Path, content: bytes) -> None:
+def save_segment(root: Path, content: bytes) -> int:
     """Write a segment's parts: its points, then the patch that commits them.
 
     The parts are a function of the content alone, so saving one segment twice writes the same
     files twice.
+
+    Returns:
+        How many places of the log were damaged, so that what they held is not in the parts.
 
     Raises:
         OSError: the disk refused.
@@ -24,7 +27,7 @@ def save_segment(root: Path, content: bytes) -> None:
     segment = read_segment(content)
     header, patch = segment.header, segment.patch
     if not patch and not len(segment.points):
-        return
+        return segment.damaged
     commit = (header["run_id"], header["writer"], header["seq"])
     if len(segment.points):
         ordered = points.to_sorted(segment.points)
@@ -38,3 +41,4 @@ def save_segment(root: Path, content: bytes) -> None:
         timestamp=header["opened_at"],
     )
     parts.write_part(root / "log", commit, "runs", row)
+    return segment.damaged

@@ -69,23 +69,23 @@ class Syncer:
         while True:
             time.sleep(SYNC_S)
             for writer in list(self._writers):
-                with _named():
+                with _named(writer.root):
                     writer.sync()
             for root in [root for root, done in list(self._roots.items()) if not done]:
                 self._roots[root] = True
-                with _named():
+                with _named(root):
                     _recover(root)
 
 
 @contextlib.contextmanager
-def _named() -> Iterator[None]:
-    """Turn what goes wrong into a warning: the thread lives on, and so does the training."""
+def _named(root: Path) -> Iterator[None]:
+    """Turn what goes wrong with a store into a warning: this thread lives on, and the training."""
     try:
         yield
     except Exception as error:  # noqa: BLE001 - whatever it is, the other writers need this thread
-        text = str(error) if isinstance(error, (OSError, TracksiteError)) else repr(error)
+        known = isinstance(error, (OSError, TracksiteError))
         with contextlib.suppress(RuntimeWarning):  # where warnings are errors
-            warn_once(text)
+            warn_once(str(error) if known else repr(error), about=str(root) if known else None)
 
 
 def _recover(root: Path) -> None:

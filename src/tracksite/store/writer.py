@@ -251,15 +251,22 @@ class RunWriter:
             while self._sealed:
                 segment = self._sealed[0]
                 try:
-                    save_segment(self.root, segment.content())
-                except OSError as error:
+                    damaged = save_segment(self.root, segment.content())
+                except (OSError, ValueError) as error:
+                    if segment not in self._sealed:
+                        continue  # a signal handler has saved it meanwhile
                     message = f"run {self.run_id} is not saved in {self.root / 'log'} ({error})"
                     where = "only in memory" if segment.in_memory else "in its live log"
                     message += f": make room or mend permissions; it is kept {where}"
                     raise StoreError(message) from error
-                segment.close(remove=True)
-                if segment in self._sealed:  # a signal handler may have been here meanwhile
+                if damaged:
+                    name = segment.path.name
+                    warn_once(
+                        f"{name} was damaged in {damaged} places, which are lost: check the disk"
+                    )
+                if segment in self._sealed:
                     self._sealed.remove(segment)
+                segment.close(remove=True)
         if self._lost:
             message = f"run {self.run_id} lost {self._lost} points: its disk refused for too long"
             raise StoreError(message)
