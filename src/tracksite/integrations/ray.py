@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tracksite.integrations.runs import (
@@ -80,7 +82,7 @@ class TracksiteCallback(LoggerCallback):
         """End a trial's run."""
         run = self._trials.pop(trial.trial_id, None)
         if run is not None:
-            error = str(trial.get_error() or "") if failed else None
+            error = _error(trial) if failed else None
             Session(run, owned=True).end("failed" if failed else "finished", error)
 
     def on_experiment_end(self, trials: list[Trial], **info: Any) -> None:
@@ -92,3 +94,9 @@ class TracksiteCallback(LoggerCallback):
         if self._session is not None:
             self._session.end()
             self._session = None
+
+
+def _error(trial: Trial) -> str | None:
+    """Return the traceback that the driver has of a trial, without its colours."""
+    file = Path(trial.error_file or "")
+    return re.sub(r"\x1b\[[\d;]*m", "", file.read_text()) if file.is_file() else None

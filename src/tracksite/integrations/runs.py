@@ -95,16 +95,19 @@ def detached(**options: Any) -> ActiveRun:
 
 
 def log_settings(run: ActiveRun, settings: Mapping[str, Any]) -> None:
-    """Log params from nested settings; one that the run cannot take costs a warning."""
-    params = flat(settings)
+    """Log params from nested settings; those that the run cannot take cost one warning."""
+    params, refused = flat(settings), []
     try:
         run.log_params(params)
-    except ArgumentError:
+    except ArgumentError:  # at least one, and then none was logged
         for key, value in params.items():
             try:
                 run.log_param(key, value)
             except ArgumentError as error:
-                note(str(error))
+                refused.append(str(error))
+    if refused:
+        more = f" (and {len(refused) - 1} more such params)" if refused[1:] else ""
+        note(f"{refused[0]}{more}")
 
 
 def log_numbers(run: ActiveRun, values: Mapping[str, Any], step: int, prefix: str = "") -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -73,9 +72,10 @@ class TracksiteCallback(xgboost.callback.TrainingCallback):
     def after_training(self, model: Any) -> Any:
         """Log what the training led to and end a run that was started here."""
         begun = self._begun()
-        with contextlib.suppress(AttributeError):  # there without early stopping, too, is no best
-            begun.run.log_metric("best_iteration", model.best_iteration)
-            begun.run.log_metric("best_score", model.best_score)
+        for key in ("best_iteration", "best_score"):
+            text = _booster(model).attr(key)
+            if text is not None:  # early stopping was used
+                begun.run.log_metric(key, float(text))
         if isinstance(model, xgboost.Booster):
             self._log_booster(begun, model)
         begun.end()

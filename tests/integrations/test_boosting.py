@@ -1,0 +1,156 @@
+"""XGBoost and LightGBM: their other ways to train, and trainings that fail."""
+
+from __future__ import annotations
+
+import gc
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tracksite
+
+ROWS = np.random.default_rng(0).normal(size=(120, 3))
+TARGET = ROWS[:, 0] * 2 + ROWS[:, 1]
+
+
+def _only():
+    (run,) = tracksite.search_runs(search_all_experiments=True, output_format="list")
+    return run
+
+
+def _xgboost(callback, *, fail=False, cv=False):
+    xgboost = pytest.importorskip("xgboost")
+    data = xgboost.DMatrix(ROWS, TARGET)
+    params = {"max_depth": 2, "nthread": 1}
+
+    class Fail(xgboost.callback.TrainingCallback):
+        def after_iteration(self, model, epoch, evals_log):
+            if fail and epoch == 2:
+                raise RuntimeError("no memory")
+            return False
+
+    options = {"callbacks": [callback, Fail()], "num_boost_round": 5}
+    if cv:
+        return xgboost.cv(params, data, nfold=2, **options)
+    return xgboost.train(params, data, evals=[(data, "train")], verbose_eval=False, **options)
+
+
+def _lightgbm(callback, *, fail=False, cv=False):
+    lightgbm = pytest.importorskip("lightgbm")
+    data = lightgbm.Dataset(ROWS, TARGET)
+    params = {"num_leaves": 3, "num_threads": 1, "verbosity": -1, "metric": "rmse"}
+
+    def stop(env):
+        if fail and env.iteration == 2:
+            raise RuntimeError("no memory")
+
+    options = {"callbacks": [callback, stop], "num_boost_round": 5}
+    if cv:
+        return lightgbm.cv(params, data, nfold=2, stratified=False, **options)
+    return lightgbm.train(params, data, valid_sets=[data], valid_names=["train"], **options)
+
+
+def _callback(train, **options):
+    name = train.__name__.removeprefix("_")
+    return pytest.importorskip(f"tracksite.integrations.{name}").TracksiteCallback(**options)
+
+
+both = pytest.mark.parametrize("train", [_xgboost, _lightgbm])
+
+
+@both
+def test_all_rounds_are_logged_and_the_run_ends(train):
+    """A training of all its rounds has a value of each metric for each, and a finished run."""
+    train(_callback(train, experiment="e", run_name="r"))
+    gc.collect()
+    run = _only()
+    assert (run.info.experiment, run.info.run_name, run.info.status) == ("e", "r", "finished")
+    frame = tracksite.get_metric_history(run.info.run_id, "train/rmse")
+    assert frame["step"].to_list() == [0, 1, 2, 3, 4]
+    assert "best_iteration" not in run.data.metrics
+    path = tracksite.download_artifacts(run_id=run.info.run_id, artifact_path="importance.csv")
+    header, first, *_ = Path(path).read_text().splitlines()
+    assert header == "feature,importance"
+    assert first.startswith(("f0,", "Column_0,"))  # the feature that counts twice
+
+
+@both
+def test_cross_validation_logs_mean_and_deviation(train):
+    """What cv gives is logged with its deviation over the folds, and no model."""
+    callback = _callback(train)
+    result = train(callback, cv=True)
+    getattr(callback, "finish", lambda: None)()
+    run = _only()
+    assert run.info.status == "finished"
+    keys = set(run.data.metrics)
+    assert any(f"{key}/std" in keys for key in keys)
+    for name, column in dict(result).items():
+        key = name.removesuffix("-mean").replace("-", "/").replace(" ", "/")
+        if name.endswith("-mean"):
+            assert run.data.metrics[key] == pytest.approx(list(column)[-1])
+    assert tracksite.list_artifacts(run.info.run_id) == []
+
+
+@both
+def test_a_training_that_fails_is_a_failed_run(train):
+    """An exception in the training leaves a failed run with what was logged before."""
+    callback = _callback(train)
+    with pytest.raises(RuntimeError):
+        train(callback, fail=True)
+    del callback
+    gc.collect()
+    run = _only()
+    assert run.info.status == "failed"
+    assert len(tracksite.get_metric_history(run.info.run_id, "train/rmse")) == 3
+
+
+@both
+def test_the_active_run_stays_open(train):
+    """Inside a run the callback logs to it, without a model where none is wanted."""
+    with tracksite.start_run() as run:
+        callback = _callback(train, log_model=False)
+        train(callback)
+        getattr(callback, "finish", lambda: None)()
+        tracksite.log_metric("after", 1.0)
+    assert _only().info.run_id == run.run_id
+    assert [it.path for it in tracksite.list_artifacts(run.run_id)] == ["importance.csv"]
+
+
+@both
+def test_scikit_learn_classes_take_the_callback(train):
+    """XGBRegressor and LGBMRegressor log as their own train functions do."""
+    library = pytest.importorskip(train.__name__.removeprefix("_"))
+    pytest.importorskip("sklearn")
+    if train is _xgboost:
+        model = library.XGBRegressor(n_estimators=4, max_depth=2, callbacks=[_callback(train)])
+        model.fit(ROWS, TARGET, eval_set=[(ROWS, TARGET)], verbose=False)
+    else:
+        model = library.LGBMRegressor(n_estimators=4, num_leaves=3, verbosity=-1)
+        model.fit(ROWS, TARGET, eval_set=[(ROWS, TARGET)], callbacks=[_callback(train)])
+    model = None
+    gc.collect()
+    run = _only()
+    assert run.info.status == "finished"
+    (metric,) = [key for key in run.data.metrics if "/" in key]
+    assert len(tracksite.get_metric_history(run.info.run_id, metric)) == 4
+
+
+def test_a_run_that_ended_before_the_result_is_named():
+    """LightGBM's callback, kept beyond the run's end, says that the result was not logged."""
+    callback = _callback(_lightgbm)
+    with tracksite.start_run() as run:
+        _lightgbm(callback)
+    with pytest.warns(RuntimeWarning, match=f"{run.run_id} ended before"):
+        callback.finish()
+
+
+def test_numbers_of_32_bits_are_shown_as_they_were_set():
+    """XGBoost's 0.300000012 is the 0.3 that the user wrote; words stay words."""
+    short = pytest.importorskip("tracksite.integrations.xgboost")._short
+    assert [short(text) for text in ("0.300000012", "6", "inf", "reg:squarederror")] == [
+        "0.3",
+        "6",
+        "inf",
+        "reg:squarederror",
+    ]
