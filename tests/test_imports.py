@@ -18,7 +18,8 @@ LAYERS = (
     ("schema", "model", "config", "paths"),
     ("store",),
     ("tracking", "query"),
-    ("integrations", "sklearn", "mlflow_plugin", "analysis"),
+    ("integrations", "mlflow_plugin", "analysis"),
+    ("artifacts", "client", "data", "entities", "exceptions", "models", "pyfunc", "sklearn"),
     ("importers",),
     ("charts",),
     ("pages",),
@@ -32,7 +33,9 @@ LAYERS = (
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 PEERS = LAYERS[1]
 # The halves know nothing of each other; what stands in neither is shared, and cli joins them.
-WRITE = {"tracking", "integrations", "sklearn", "mlflow_plugin", "importers"}
+WRITE = {"tracking", "integrations", "mlflow_plugin", "importers"}
+# The names of MLflow's submodules: they hand out what stands elsewhere.
+WRITE |= {"artifacts", "client", "data", "entities", "exceptions", "models", "pyfunc", "sklearn"}
 READ = {"query", "analysis", "charts", "pages", "render", "site", "watch"}
 # The public search_runs of the tracking API, and what MLflow clients see, is the query half.
 # So is what an import need not write again.

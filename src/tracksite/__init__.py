@@ -20,9 +20,18 @@ from tracksite.version import __version__ as __version__
 
 TYPE_CHECKING = False  # `typing` takes longer to load than all of this; checkers know the name
 if TYPE_CHECKING:  # the lists of names are the __all__ of these modules
+    from tracksite import artifacts as artifacts
+    from tracksite import client as client
+    from tracksite import data as data
+    from tracksite import entities as entities
+    from tracksite import exceptions as exceptions
+    from tracksite import models as models
+    from tracksite import pyfunc as pyfunc
     from tracksite import sklearn as sklearn
     from tracksite import tracking as tracking
     from tracksite.errors import *  # noqa: F403
+    from tracksite.integrations.autolog import *  # noqa: F403
+    from tracksite.tracking.client import *  # noqa: F403
     from tracksite.tracking.experiments import *  # noqa: F403
     from tracksite.tracking.fluent import *  # noqa: F403
     from tracksite.tracking.models import *  # noqa: F403
@@ -43,8 +52,13 @@ _HOMES = (
     "tracksite.tracking.models",
     "tracksite.tracking.registry",
     "tracksite.tracking.retrieve",
+    "tracksite.tracking.client",
+    "tracksite.integrations.autolog",
 )
-_SUBMODULES = ("sklearn", "tracking")
+_SUBMODULES = (
+    *("artifacts", "client", "data", "entities", "exceptions", "models", "pyfunc"),
+    *("sklearn", "tracking"),
+)
 
 
 def __getattr__(name: str) -> object:

@@ -211,13 +211,14 @@ def test_tracking_page_names_every_verb_that_logs():
 
 
 def test_architecture_page_names_every_layer():
-    """docs/architecture.md has a row for each module of the package but three that say so."""
+    """docs/architecture.md has a row for each module but those that say what they are."""
     rows = {row[0].strip("`") for row in _rows("docs/architecture.md", "## Layers")}
     package = ROOT / "src/tracksite"
     found = {
         it.stem for it in package.iterdir() if it.suffix == ".py" or (it / "__init__.py").is_file()
     }
-    assert found - {"__init__", "__main__", "version", "sklearn"} == rows
+    mlflow_names = {"artifacts", "client", "data", "entities", "exceptions", "models", "pyfunc"}
+    assert found - mlflow_names - {"__init__", "__main__", "version", "sklearn"} == rows
 
 
 def test_changelog_has_the_present_version_or_what_is_unreleased():

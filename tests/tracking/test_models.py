@@ -16,7 +16,7 @@ from sklearn.preprocessing import FunctionTransformer
 import tracksite
 import tracksite.sklearn
 from tracksite.errors import ArgumentError, DamageError, NotFoundError
-from tracksite.tracking import flavors
+from tracksite.tracking import flavors, models
 from tracksite.tracking.flavors import FLAVORS
 
 X = np.random.default_rng(0).normal(size=(40, 3))
@@ -41,9 +41,11 @@ def described(run, path="model"):
 
 
 def logged(model, **options):
-    """Log a model in a run of its own."""
+    """Log a model in a run of its own, as if by another process: nothing of it is trusted."""
     with tracksite.start_run() as run:
-        return tracksite.log_model(model, **options), run
+        info = tracksite.log_model(model, **options)
+    models._written.clear()
+    return info, run
 
 
 def test_a_scikit_learn_model_is_written_by_skops_and_reads_back():
@@ -110,6 +112,19 @@ def test_types_unknown_to_skops_are_named_and_can_be_trusted():
     unknown = [name for name in str(refusal.value).split("'") if name.endswith("Constant")]
     assert tracksite.load_model(info.model_uri, trusted=unknown).extra.value == 1
     assert tracksite.load_model(info.model_uri, trusted=True).extra.value == 1
+
+
+def test_what_this_process_logged_needs_no_trust():
+    """A model reads back where it was logged; once its file is another one, it does not."""
+    forest = RandomForestClassifier(n_estimators=2).fit(X, Y)
+    with tracksite.start_run() as run:
+        safe = tracksite.log_model(forest, "safe")
+        pickled = tracksite.log_model([1, 2], "pickled", flavor="cloudpickle")
+    assert tracksite.load_model(safe.model_uri).n_estimators == 2
+    assert tracksite.load_model(pickled.model_uri) == [1, 2]
+    models._written.clear()
+    with pytest.raises(ArgumentError, match="trusted=True"):
+        tracksite.load_model(f"runs:/{run.run_id}/pickled")
 
 
 def test_any_object_is_written_by_cloudpickle():

@@ -415,9 +415,9 @@ def test_the_public_names_are_all_there():
 
 
 def test_fluent_verbs_have_the_signature_of_the_handles_methods():
-    """help(tracksite.log_artifact) shows the arguments and the text, without self."""
+    """help(tracksite.log_artifact) shows the arguments, those of every verb, and the text."""
     import inspect
 
     signature = inspect.signature(tracksite.log_artifact)
-    assert list(signature.parameters) == ["local_path", "artifact_path"]
+    assert list(signature.parameters) == ["local_path", "artifact_path", "run_id", "synchronous"]
     assert "Copy a file" in tracksite.log_artifact.__doc__

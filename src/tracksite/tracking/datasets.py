@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tracksite.errors import ArgumentError
@@ -41,7 +42,10 @@ def describe(
         ArgumentError: of no kind that has a digest.
         NotFoundError: the file does not exist.
     """
-    if isinstance(dataset, str | os.PathLike):
+    if isinstance(dataset, NamedDataset):
+        name, source = name or dataset.name, source or dataset.source
+        digest, schema, rows = dataset.described()
+    elif isinstance(dataset, str | os.PathLike):
         path = artifacts.local_path(dataset)
         digest, schema, rows = _of_path(path)
         name, source = name or path.resolve().name, source or path.as_posix()
@@ -57,9 +61,62 @@ def describe(
     }
 
 
-def schema_of(value: Dataset) -> dict[str, Any] | None:
-    """Return {column: type} of a table, {"shape", "dtype"} of an array, None of anything else."""
-    return _of_value(value)[1] if frames.is_table(value) or _is_array(value) else None
+@dataclass(frozen=True)
+class NamedDataset:
+    """A data set with what is known of it, as `mlflow.data` makes them.
+
+    Attributes:
+        data: a table or an array.
+        name: of the data set.
+        source: where it comes from, such as a URL.
+        targets: the column that is to be predicted.
+        values: what is to be predicted, where it is no column: part of the digest.
+    """
+
+    data: Dataset
+    name: str | None = None
+    source: str | None = None
+    targets: str | None = None
+    values: Dataset = None
+
+    def __post_init__(self) -> None:
+        columns = schema_of(self.data) or {}
+        if self.targets is not None and self.targets not in columns:
+            raise ArgumentError(
+                f"the data set has no column {self.targets!r} for targets=: "
+                f"it has {', '.join(columns) or 'none'}."
+            )
+
+    @property
+    def digest(self) -> str:
+        """Return the digest of its content: the same content, the same digest."""
+        return self.described()[0]
+
+    def described(self) -> tuple[str, dict[str, Any] | None, int | None]:
+        """Return digest, schema and number of rows."""
+        digest, schema, rows = _of_value(self.data)
+        if self.values is None:
+            return digest, schema, rows
+        both = f"{digest} {_of_value(self.values)[0]}"
+        return DIGEST + hashlib.sha256(both.encode()).hexdigest(), schema, rows
+
+
+def schema_of(value: Dataset, *, any_length: bool = False) -> dict[str, Any] | None:
+    """Return {column: type} of a table, {"shape", "dtype"} of an array, None of anything else.
+
+    Args:
+        value: anything.
+        any_length: say -1 for the first of an array's dimensions, as a model takes any.
+    """
+    if frames.is_table(value):
+        return _columns(frames.arrow(value).schema)
+    if not _is_array(value):
+        return None
+    import numpy as np
+
+    array = np.asarray(value)
+    shape = [-1, *array.shape[1:]] if any_length and array.ndim else list(array.shape)
+    return {"shape": shape, "dtype": str(array.dtype)}
 
 
 def _of_value(value: Dataset) -> tuple[str, dict[str, Any] | None, int | None]:

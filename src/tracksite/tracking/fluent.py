@@ -18,7 +18,13 @@ from tracksite.store.ids import check_run_id
 from tracksite.tracking import capture, check, handles, mlflow_tags, search, target
 from tracksite.tracking.active import ActiveRun, exit_status
 from tracksite.tracking.capture import configure
-from tracksite.tracking.target import get_tracking_uri, is_tracking_uri_set, set_tracking_uri
+from tracksite.tracking.target import (
+    get_registry_uri,
+    get_tracking_uri,
+    is_tracking_uri_set,
+    set_registry_uri,
+    set_tracking_uri,
+)
 from tracksite.tracking.warning import warn
 
 if TYPE_CHECKING:
@@ -31,10 +37,12 @@ __all__ = [
     "configure",
     "delete_run",
     "end_run",
+    "get_registry_uri",
     "get_tracking_uri",
     "is_tracking_uri_set",
     "last_active_run",
     "restore_run",
+    "set_registry_uri",
     "set_tracking_uri",
     "start_run",
 ]

@@ -31,6 +31,8 @@ __all__ = ["load_model"]
 
 FORMAT = 1
 DESCRIPTION = "model.json"
+EXAMPLE = "input_example.json"
+_written: set[str] = set()  # SHA-256 of each model file that this process wrote
 
 
 @contextlib.contextmanager
@@ -66,6 +68,9 @@ def written(
         }
         text = json.dumps(description, indent=2, ensure_ascii=False, default=str)
         (folder / DESCRIPTION).write_text(f"{text}\n", encoding="utf-8")
+        if input_example is not None:
+            (folder / EXAMPLE).write_bytes(_example(input_example))
+        _written.add(digest)
         yield folder, {"flavor": chosen, "digest": f"sha256:{digest}"}
 
 
@@ -97,12 +102,22 @@ def _signature(
     model: Model, example: Dataset, signature: Mapping[str, Any] | None
 ) -> Mapping[str, Any] | None:
     if signature is not None:
-        return signature
+        known: Mapping[str, Any] = getattr(signature, "to_dict", lambda: signature)()
+        return known
     inputs = None if example is None else datasets.schema_of(example)
     if inputs is None:
         names = getattr(model, "feature_names_in_", None)
         inputs = None if names is None else {str(name): None for name in names}
     return None if inputs is None else {"inputs": inputs}
+
+
+def _example(rows: Dataset) -> bytes:
+    """Return an input example as JSON: a table as `log_table` writes it, an array as lists."""
+    from tracksite.tracking import documents, frames, tables
+
+    if frames.is_table(rows):
+        return tables.table_bytes(rows, "json")
+    return documents.document_bytes({"inputs": rows}, "json")
 
 
 def _versions(model: Model, flavor: str) -> dict[str, str]:
@@ -129,7 +144,8 @@ def load_model(
         model_uri: `runs:/<run_id>/<path>`, `models:/<name>/<version, stage or latest>`,
             `models:/<name>@<alias>`, or the folder of a model.
         trusted: True: you trust where the model comes from, so reading may run code that is in
-            it, which cloudpickle and joblib need; or names of types that skops may build.
+            it, which cloudpickle and joblib need; or names of types that skops may build. A
+            model that this process has logged itself needs no trust.
 
     Raises:
         ArgumentError: an unknown URI, or a model that may run code and is not trusted.
@@ -148,7 +164,8 @@ def load_model(
         raise DamageError(
             f"{file} is not the file that was logged (its SHA-256 differs): restore it from a copy."
         )
-    if flavor.runs_code and trusted is not True:
+    own = description["sha256"] in _written  # nobody else can have put anything into it
+    if flavor.runs_code and trusted is not True and not own:
         raise ArgumentError(
             f"the model {str(model_uri)!r} was written by {name}, and reading such a file can run "
             "any code that is in it: if you trust its origin, call load_model(…, trusted=True)."
@@ -158,7 +175,7 @@ def load_model(
         raise ArgumentError(
             f"the model needs {', '.join(lacking)}: pip install 'tracksite[models]'."
         )
-    return flavor.load(file, trusted)
+    return flavor.load(file, trusted or own)
 
 
 def _description(folder: Path) -> dict[str, Any]:

@@ -66,6 +66,24 @@ def is_tracking_uri_set() -> bool:
     return bool(_chosen.uri or os.environ.get(STORE_VARIABLE))
 
 
+def set_registry_uri(uri: str | os.PathLike[str] | None) -> None:
+    """Accept the store in use as the place of registered models, which it always is.
+
+    Raises:
+        ArgumentError: another place.
+    """
+    if uri and path_of(uri) != path_of(_used.get() or _chosen.place or get_tracking_uri()):
+        raise ArgumentError(
+            f"registry URI {os.fspath(uri)!r} is not the store {get_tracking_uri()!r}: models are "
+            "registered in the store of their runs, so leave set_registry_uri() out."
+        )
+
+
+def get_registry_uri() -> str:
+    """Return where registered models are: the store in use."""
+    return get_tracking_uri()
+
+
 def store(*, create: bool = False) -> LocalStore:
     """Open the store in use.
 
