@@ -126,7 +126,6 @@ class Folder:
     def _run(self, folder: Path, skip: Skip) -> Run:
         meta = read_meta(folder / META)
         uri = values.text(meta.get("artifact_uri"))
-        stage = meta.get("lifecycle_stage")
         return Run(
             folder.name,
             folder.parent.name,
@@ -135,7 +134,7 @@ class Folder:
             status=_status(meta.get("status")),
             started=values.millis(meta.get("start_time")),
             ended=values.millis(meta.get("end_time")),
-            deleted=stage == "deleted" or folder.parent.parent.name == TRASH,
+            deleted=meta.get("lifecycle_stage") == "deleted",
             source=values.text(meta.get("source_name")),
             commit=values.text(meta.get("source_version")),
             artifact_uri=uri,
@@ -171,7 +170,7 @@ class Folder:
             model_type=values.text(meta.get("model_type")),
             created=values.millis(meta.get("creation_timestamp")),
             updated=values.millis(meta.get("last_updated_timestamp")),
-            deleted=meta.get("lifecycle_stage") == "deleted" or experiment.parent.name == TRASH,
+            deleted=meta.get("lifecycle_stage") == "deleted",
             location=location,
             params=_texts(folder / "params", "param"),
             tags=_texts(folder / "tags", "tag"),

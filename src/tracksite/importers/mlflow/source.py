@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -75,8 +76,11 @@ class MLflowSource:
     def entries(self, skip: Skip) -> Iterator[Entry]:
         """Yield experiments, runs, logged models, registered models and versions."""
         names: dict[str, str] = {}
+        gone = set()
         for experiment in self._reader.experiments(skip):
             names[experiment.experiment_id] = experiment.name
+            if experiment.deleted:  # MLflow's folders do not say it of its runs, too
+                gone.add(experiment.experiment_id)
             yield mapping.experiment(experiment, keeps_id=self._is_free(experiment))
         models = list(self._reader.logged_models(skip))
         made: dict[str, list[LoggedModel]] = {}
@@ -85,7 +89,8 @@ class MLflowSource:
         seen = set()
         for run in self._reader.runs(skip):
             seen.add(run.run_id)
-            yield mapping.run(run, _name(names, run.experiment_id), made.get(run.run_id, []))
+            whole = replace(run, deleted=run.deleted or run.experiment_id in gone)
+            yield mapping.run(whole, _name(names, run.experiment_id), made.get(run.run_id, []))
         for model in models:
             name = _name(names, model.experiment_id)
             yield mapping.logged_model(model, name, has_run=model.run_id in seen)
