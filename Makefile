@@ -10,7 +10,7 @@ ifneq ($(shell $(BIN)/python -c 'print(1)' 2>/dev/null),1)
 $(shell rm -f $(ENV))
 endif
 
-.PHONY: help env demo test lint format faults bench bench-others site lock vendor clean
+.PHONY: help env demo test lint format faults bench bench-others integrations site lock vendor clean
 
 help:
 	@echo "tracksite: from a checkout"
@@ -24,6 +24,8 @@ help:
 	@echo "  make bench    measure what tracksite costs, beside plain references (ten minutes and more)"
 	@echo "  make bench-others   measure it beside MLflow, W&B, tensorboardX and trackio, which it"
 	@echo "                installs into .venv-others; make bench finds them there from then on"
+	@echo "  make integrations   train with every framework that has an integration, in an environment"
+	@echo "                of its own, .venv-integrations (PyTorch and Ray: about 3 GB)"
 	@echo "  make site     refresh site/ and docs/cli.md, which the tests hold to the code"
 	@echo "  make clean    remove .venv and everything made beside the code"
 	@echo
@@ -80,6 +82,17 @@ $(OTHERS)/.made: benchmarks/others.txt pyproject.toml | $(ENV)
 bench-others: $(OTHERS)/.made
 	$(BIN)/python -m benchmarks others
 
+FRAMEWORKS := .venv-integrations
+
+# pip, not uv: it is what finds PyTorch's CPU build where one lies on the machine.
+$(FRAMEWORKS)/.made: tests/integrations/requirements.txt pyproject.toml | $(ENV)
+	$(BIN)/python -m venv --clear $(FRAMEWORKS)
+	$(FRAMEWORKS)/bin/python -m pip install -q -r tests/integrations/requirements.txt -e '.[models]'
+	@touch $@
+
+integrations: $(FRAMEWORKS)/.made
+	$(FRAMEWORKS)/bin/python -m pytest tests/integrations --ignore-glob='*sklearn*' $(T)
+
 site: $(ENV)
 	@rm -rf site
 	$(BIN)/tracksite build tests/golden/runs -o site
@@ -97,4 +110,4 @@ vendor: $(ENV)
 	$(BIN)/python tools/vendor.py
 
 clean:
-	rm -rf .venv .venv-others .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
+	rm -rf .venv .venv-others .venv-integrations .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
