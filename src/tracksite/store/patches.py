@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tracksite.errors import ArgumentError
 from tracksite.schema import LIST_KEYS, SCALAR_FIELDS, TIME_FIELDS, runs_schema
+from tracksite.store.columns import column
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -69,7 +70,10 @@ def to_table(patch: Mapping[str, Any], **identity: object) -> pa.Table:
         item["number"] = number(item["text"])
     for name in (*TIME_FIELDS, "timestamp"):
         row[name] = row.get(name)
-    return pa.Table.from_pylist([row], schema=runs_schema())
+    schema = runs_schema()
+    return pa.Table.from_arrays(
+        [column([row.get(field.name)], field.type) for field in schema], schema=schema
+    )
 
 
 def number(text: str | None) -> float | None:

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tracksite.schema import points_schema
+from tracksite.store.columns import column
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
     import pyarrow as pa
     from numpy.typing import NDArray
@@ -89,12 +92,27 @@ def to_table(run_id: str, points: Points) -> pa.Table:
     import pyarrow as pa
 
     schema = points_schema()
-    keys = pa.DictionaryArray.from_arrays(pa.array(points.keys, pa.int32()), list(points.names))
+    constant = np.zeros(len(points), dtype=np.int64)
     columns = [
-        pa.repeat(pa.scalar(run_id, pa.string()), len(points)),
-        keys.cast(pa.string()),
-        pa.array(np.ascontiguousarray(points.steps)),
-        pa.array(np.ascontiguousarray(points.times)).cast(schema.field("timestamp").type),
-        pa.array(np.ascontiguousarray(points.values)),
+        _texts(constant, [run_id]),
+        _texts(points.keys, points.names),
+        *(
+            pa.Array.from_buffers(kind, len(points), [None, pa.py_buffer(np.ascontiguousarray(it))])
+            for kind, it in zip(
+                schema.types[2:], (points.steps, points.times, points.values), strict=True
+            )
+        ),
     ]
     return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _texts(numbers: NDArray[np.int64], names: Sequence[str]) -> pa.Array:
+    """Return the name of each number as an Arrow array."""
+    import numpy as np
+    import pyarrow as pa
+
+    indices = pa.py_buffer(np.ascontiguousarray(numbers, dtype=np.int32))
+    known = column(names, pa.string())
+    return pa.DictionaryArray.from_arrays(
+        pa.Array.from_buffers(pa.int32(), len(numbers), [None, indices]), known
+    ).cast(pa.string())
