@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 FORMAT = 1
 FORMAT_KEY = b"tracksite.format"
 
-KINDS = ("run", "experiment", "model", "model_version")
+# A logged model is MLflow's: a model that a run made, with params and metrics of its own.
+KINDS = ("run", "experiment", "model", "model_version", "logged_model")
 STATUSES = ("running", "finished", "failed", "killed", "interrupted")
 
 # The scalar fields of a patch: null where the patch says nothing, last write wins.
@@ -46,6 +47,8 @@ TIME_FIELDS = ("started_at", "ended_at")
 BOOL_FIELDS = ("git_dirty", "deleted")
 INT_FIELDS = ("version",)  # of a model version
 SCALAR_FIELDS = (*TEXT_FIELDS, *TIME_FIELDS, *BOOL_FIELDS, *INT_FIELDS)
+
+PRIVATE_TAGS = "tracksite.mlflow."  # tags that begin so are for MLflow's clients, never shown
 
 # The list fields of a patch: each item has a key, and the last write of a key wins.
 LIST_KEYS: dict[str, str] = {

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from tracksite.schema import PRIVATE_TAGS
 from tracksite.store.ids import RUN_ID
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from tracksite.mlflow_plugin.entity import Entity
 
-PRIVATE = "tracksite.mlflow."
+PRIVATE = PRIVATE_TAGS
 ARTIFACTS = f"{PRIVATE}artifact_location"  # chosen by hand
 EXPERIMENT_ID = f"{PRIVATE}experiment_id"  # of an experiment that was renamed
 RENAMED = f"{PRIVATE}renamed"  # what stands under another name now

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from tracksite.schema import LIST_KEYS, SCALAR_FIELDS
+from tracksite.schema import LIST_KEYS, PRIVATE_TAGS, SCALAR_FIELDS
 from tracksite.store.ids import experiment_id
 
 if TYPE_CHECKING:
@@ -99,6 +99,12 @@ def merge_summaries(items: pl.DataFrame) -> pl.DataFrame:
     return merged
 
 
+def _public_tags() -> pl.Expr:
+    """Return the tags without those that tracksite keeps for itself."""
+    private = pl.element().struct.field("key").str.starts_with(PRIVATE_TAGS)
+    return pl.col("tags").list.filter(~private)
+
+
 def runs(
     folded: pl.DataFrame, *, experiment: str | None = None, deleted: bool = False
 ) -> pl.DataFrame:
@@ -111,6 +117,7 @@ def runs(
     """
     found = folded.filter(pl.col("kind") == "run", pl.col("deleted") == deleted).with_columns(
         pl.col("experiment").fill_null(DEFAULT_EXPERIMENT),
+        _public_tags(),
         ((pl.col("ended_at") - pl.col("started_at")).dt.total_microseconds() / 1e6).alias(
             "duration_s"
         ),
@@ -142,7 +149,10 @@ def experiments(folded: pl.DataFrame, *, deleted: bool = False) -> pl.DataFrame:
         )
     )
     joined = counted.join(
-        known.select("name", "description", "tags", "deleted"), on="name", how="full", coalesce=True
+        known.select("name", "description", _public_tags(), "deleted"),
+        on="name",
+        how="full",
+        coalesce=True,
     ).with_columns(pl.col("run_count").fill_null(0), pl.col("deleted").fill_null(value=False))
     identity = pl.col("name").map_elements(experiment_id, return_dtype=pl.String)
     return (
@@ -161,7 +171,7 @@ def models(folded: pl.DataFrame) -> pl.DataFrame:
         folded.filter(pl.col("kind") == "model", ~pl.col("deleted"))
         .select(
             pl.col("run_id").alias("model_id"),
-            *("name", "description", "tags", "aliases", "first_at", "last_at"),
+            *("name", "description", _public_tags(), "aliases", "first_at", "last_at"),
         )
         .sort("name")
     )
@@ -184,7 +194,7 @@ def model_versions(folded: pl.DataFrame) -> pl.DataFrame:
         numbered.filter(~pl.col("deleted"))
         .select(
             pl.col("run_id").alias("version_id"),
-            *("name", "version", "stage", "description", "tags"),
+            *("name", "version", "stage", "description", _public_tags()),
             *("source_run_id", "source_path", "first_at", "last_at"),
         )
         .sort("name", "version")
