@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import time
@@ -38,7 +39,7 @@ def measure(folder: Path, size: Size) -> list[Result]:
     counts = {"batch": 5, "metric": 100, "run": 10, "search": (50,), "grid": 1}
     if not quick:
         counts = {"batch": 50, "metric": 1000, "run": 1000, "search": (1000, 10_000), "grid": 1}
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), contextlib.chdir(folder):  # SQLite keeps artifacts in ./mlruns
         warnings.simplefilter("ignore")
         found = [
             *_compared("log_batch of 1,000 metrics", _batches, uris, counts["batch"]),

@@ -44,12 +44,14 @@ def known(ledger: Ledger) -> dict[str, Entity]:
     entities = {one.entity_id: one for one in ledger.all("experiment") if one.fields.get("name")}
     names = {one.fields.get("experiment") or DEFAULT_NAME for one in ledger.all("run")}
     for name in {*names, DEFAULT_NAME}:
-        entities.setdefault(experiment_id(name), _unwritten(name))
+        entities.setdefault(experiment_id(name), _unwritten(ledger, name))
     return {id_of(one): one for one in entities.values() if fields.RENAMED not in one.tags}
 
 
-def _unwritten(name: str) -> Entity:
-    return Entity(experiment_id(name), "experiment", {"name": name})
+def _unwritten(ledger: Ledger, name: str) -> Entity:
+    """Return an experiment that nobody declared: it is as old as the store."""
+    made_us = (ledger.store.root / "store.json").stat().st_mtime_ns // 1000
+    return Entity(experiment_id(name), "experiment", {"name": name}, first_us=made_us)
 
 
 def find(ledger: Ledger, wanted: str | None, view: int = ViewType.ALL) -> Entity:
@@ -88,7 +90,7 @@ def of_run(ledger: Ledger, entity: Entity) -> str:
     """Return the id of the experiment that a run or a logged model belongs to."""
     name = entity.fields.get("experiment") or DEFAULT_NAME
     found = ledger.peek(experiment_id(name))
-    return id_of(found if found is not None else _unwritten(name))
+    return id_of(found if found is not None else _unwritten(ledger, name))
 
 
 def named(ledger: Ledger, name: str) -> Entity | None:

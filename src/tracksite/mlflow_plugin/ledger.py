@@ -55,6 +55,7 @@ class Ledger:
         self._foreign: dict[str, _Watched] = {}  # live logs of other writers
         self._open: dict[str, _Open] = {}
         self._saver = Saver()
+        self._is_child = False
         self._own: set[str] = set()  # writer ids of this process
         self._others: defaultdict[str, set[tuple[str, int]]] = defaultdict(set)
         _ledgers.add(self)
@@ -145,21 +146,18 @@ class Ledger:
         self._saver.finish()
 
     def after_fork(self) -> None:
-        """Become the ledger of a child: everything of the parent's is another writer's."""
+        """Become the ledger of a child, which knows what its parent knew and what it logs itself.
+
+        It reads no more files: the threads of Polars do not survive a fork, so it would hang.
+        """
         self.lock = threading.RLock()
         self._saver = Saver()
         self._open.clear()
-        self._own.clear()
-        self._forget()
+        self._is_child = True
 
     def snapshot(self, entity_id: str) -> Snapshot:
         """Return the snapshot of one entity, for its points."""
         return self.store.snapshot([entity_id])
-
-    def _forget(self) -> None:
-        self._names.clear()
-        self._looked.clear()
-        self._foreign.clear()
 
     def _opened(self, entity: Entity, *, resume: bool) -> _Open:
         self._tidy()
@@ -191,6 +189,8 @@ class Ledger:
 
     def _look(self, wanted: Collection[str] | None) -> None:
         """Bring the entities up to date with the files."""
+        if self._is_child and self._looked:
+            return
         changed = self._changed_names()
         changed |= self._grown(wanted)
         if changed:

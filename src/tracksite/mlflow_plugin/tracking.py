@@ -8,6 +8,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from mlflow.entities import LifecycleStage, RunStatus, ViewType
+from mlflow.entities.dataset_summary import _DatasetSummary
 from mlflow.entities.metric import MetricWithRunId
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import (
@@ -21,7 +22,7 @@ from mlflow.store.tracking import (
 )
 from mlflow.store.tracking.abstract_store import AbstractStore
 from mlflow.utils import validation
-from mlflow.utils.mlflow_tags import MLFLOW_LOGGED_MODELS, MLFLOW_RUN_NAME
+from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_LOGGED_MODELS, MLFLOW_RUN_NAME
 from mlflow.utils.name_utils import _generate_random_name
 from mlflow.utils.search_utils import SearchLoggedModelsPaginationToken
 from mlflow.utils.uri import resolve_uri_if_local
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
 
     from tracksite.mlflow_plugin.entity import Entity
 
+MOST_DATASETS = 1000
 INHERITED = (
     "search_runs",
     "log_batch_async",
@@ -520,6 +522,20 @@ class TrackingStore(AbstractStore):
             offset=end,
         )
         return PagedList(found[start:end], following.encode() if end < len(found) else None)
+
+    def _search_datasets(self, experiment_ids: list[str]) -> list[_DatasetSummary]:
+        """Return the data sets that runs of some experiments read, each context once."""
+        found = {}
+        for one in experiment_ids:
+            experiment = experiments.find(self.ledger, one)
+            for run in experiments.members(self.ledger, experiment, "run"):
+                for used in runs.dataset_inputs(run):
+                    contexts: list[Any] = [
+                        it.value for it in used.tags if it.key == MLFLOW_DATASET_CONTEXT
+                    ]
+                    key = (str(one), used.dataset.name, used.dataset.digest, *(contexts or [None]))
+                    found[key] = _DatasetSummary(*key[:4])
+        return list(found.values())[:MOST_DATASETS]
 
     # What a user interface asks for, and no tracksite store has
 
