@@ -14,6 +14,7 @@ import re
 import struct
 import time
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -45,6 +46,7 @@ NOT_FOLDED = {"run_id", "writer", "seq", "timestamp", "part", "points_part"}
 Commit = tuple[str, str, int]
 Row = dict[str, Any]
 Point = tuple[str, int, int, float]  # key, step, time in µs, value
+Numbered = tuple[int, int, int, float]  # the same with the number of the key
 
 
 class DamageError(Exception):
@@ -66,7 +68,7 @@ class Found:
             microseconds since 1970.
         points: run_id -> its points, in order of key, step and time.
         alive: run_ids whose writer lives.
-        damaged: paths of the files that were left out.
+        damaged: paths of the files that were left out, or of which something was.
     """
 
     states: dict[str, Row] = field(default_factory=dict)
@@ -77,11 +79,12 @@ class Found:
 
 @dataclass
 class Log:
-    """A live log: the row that it stands for, its points in order of logging, and its header."""
+    """A live log: its header, the row that it stands for, and its points in order of logging."""
 
     header: Row
     row: Row
     points: list[Point]
+    is_whole: bool
 
 
 def read_store(root: Path, now: float | None = None) -> Found:
@@ -101,6 +104,8 @@ def read_store(root: Path, now: float | None = None) -> Found:
         heartbeat = (root / "live" / name).stat().st_mtime
         if abs((time.time() if now is None else now) - heartbeat) < ALIVE_S:
             found.alive.add(log.row["run_id"])
+        elif not log.is_whole:
+            found.damaged.add(f"live/{name}")
     found.states = folded(rows, found.alive)
     read_packed_points(root, points_packs, packed, found)
     read_loose_points(root, parts, found)
@@ -293,9 +298,12 @@ def live_log(content: bytes, commit: Commit) -> Log:
     """Return what a live log of this commit says."""
     patches: list[Row] = []
     names: dict[int, str] = {}
-    numbered: list[tuple[int, int, int, float]] = []
+    numbered: list[Numbered] = []
+    is_whole = True
     for frame in frames(content):
-        if isinstance(frame, list):
+        if frame is None:
+            is_whole = False
+        elif isinstance(frame, list):
             numbered += frame
         elif "key" in frame:
             number, name = frame["key"]
@@ -307,37 +315,48 @@ def live_log(content: bytes, commit: Commit) -> Log:
         raise DamageError("it has no header, or one of another format")
     if (header["run_id"], header["writer"], header["seq"]) != commit:
         raise DamageError("it is of another commit")
-    points = [(names[number], *rest) for number, *rest in numbered]
+    points = [
+        (names[number], step, at, value) for number, step, at, value in numbered if number in names
+    ]
+    is_whole &= len(points) == len(numbered)
     row = {"kind": header["kind"], **merged(patches), "metrics": summaries(points)}
     for item in row.get("params") or ():
         item["number"] = number_of(item["text"])
     row |= {"run_id": commit[0], "writer": commit[1], "seq": commit[2]}
-    return Log(header, {**row, "timestamp": header["opened_at"]}, points)
+    return Log(header, {**row, "timestamp": header["opened_at"]}, points, is_whole)
 
 
-def frames(content: bytes) -> Any:
-    """Yield whole frames: a patch as a dict, points as a list of (number, step, time, value)."""
-    at = 0
+def frames(content: bytes) -> Iterator[Row | list[Numbered] | None]:
+    """Yield whole frames: a patch as a dict, points as a list of (number, step, time, value).
+
+    A None before a frame stands for what is not whole in front of it.
+    """
+    at, torn = 0, False
     while at + SLOT <= len(content):
-        slot = content[at : at + SLOT]
-        crc, word = struct.unpack_from("<II", slot)
-        if slot == bytes(SLOT):
+        if content[at : at + SLOT] == bytes(SLOT):
             at += SLOT
-        elif word < 1 << 31:
-            if zlib.crc32(slot[4:]) != crc:
-                return
-            yield [struct.unpack("<Iqqd", slot[4:])]
-            at += SLOT
-        else:
-            length = word & (1 << 30) - 1
-            body = content[at + 8 : at + 8 + length]
-            if len(body) < length or zlib.crc32(content[at + 4 : at + 8 + length]) != crc:
-                return
-            yield series(body) if word >= 3 << 30 else json.loads(body)
-            at += -(-(8 + length) // SLOT) * SLOT
+            continue
+        crc, word = struct.unpack_from("<II", content, at)
+        length = word & (1 << 30) - 1 if word >= 1 << 31 else SLOT - 8
+        body = content[at + 8 : at + 8 + length]
+        if len(body) < length or zlib.crc32(content[at + 4 : at + 8 + length]) != crc:
+            at, torn = at + SLOT, True
+            continue
+        if torn:
+            yield None
+        torn = False
+        yield decoded(word, body)
+        at += -(-(8 + length) // SLOT) * SLOT
 
 
-def series(body: bytes) -> list[tuple[int, int, int, float]]:
+def decoded(word: int, body: bytes) -> Row | list[Numbered]:
+    """Return what the body of a frame says."""
+    if word < 1 << 31:
+        return [(word, *struct.unpack("<qqd", body))]
+    return series(body) if word >= 3 << 30 else dict(json.loads(body))
+
+
+def series(body: bytes) -> list[Numbered]:
     """Return the points of a series frame."""
     number, _, count = struct.unpack_from("<IIQ", body)
     columns = struct.unpack_from(f"<{2 * count}q{count}d", body, 16)

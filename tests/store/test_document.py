@@ -62,8 +62,8 @@ def test_extremes_are_never_nan_and_the_first_of_equal_ones(store, values):
     assert text_of(assert_read_alike(store.root)) == text_of(found)
 
 
-def test_a_log_is_read_past_empty_slots_to_the_first_torn_frame(store, monkeypatch):
-    """A slot that was never written costs nothing; a torn frame ends the log, for both readers."""
+def test_a_log_is_read_past_empty_slots_and_torn_frames(store, monkeypatch):
+    """An empty slot costs nothing, a torn frame only itself; in the midst of a log it is named."""
     monkeypatch.setattr(writer, "identity", lambda: ELSEWHERE)
     one = store.open_writer(ENTITIES[0])
     for step in range(10):
@@ -78,8 +78,17 @@ def test_a_log_is_read_past_empty_slots_to_the_first_torn_frame(store, monkeypat
     content[used - 3 * SLOT : used - 2 * SLOT] = bytes(SLOT)
     content[used - SLOT + 9] ^= 1
     log.write_bytes(content)
+    os.utime(log, (0, 0))
     found = assert_read_alike(store.root)
     assert [step for _, step, _, _ in found.points[ENTITIES[0]]] == [0, 1, 2, 3, 4, 5, 6, 8]
+    assert not found.damaged
+    content[used - 5 * SLOT + 9] ^= 1
+    log.write_bytes(content)
+    assert not assert_read_alike(store.root).damaged, "its writer may be writing there"
+    os.utime(log, (0, 0))
+    found = assert_read_alike(store.root)
+    assert [step for _, step, _, _ in found.points[ENTITIES[0]]] == [0, 1, 2, 3, 4, 6, 8]
+    assert found.damaged == {f"live/{log.name}"}
 
 
 def test_of_two_parts_of_one_commit_the_longer_one_counts(store):
