@@ -61,12 +61,16 @@ def test_the_owner_of_a_live_log_loses_nothing_to_other_threads(store):
         thread.start()
     for step in range(STEPS):
         writer.point("loss", step, step, 0)
+        if step % 5 == 0:
+            writer.points({"accuracy": step / 2, "f1": step / 4}, step, 0)
     stop.set()
     for thread in others:
         thread.join()
     writer.close()
     assert steps_of(store, "loss") == list(range(STEPS))
+    assert steps_of(store, "accuracy") == steps_of(store, "f1") == list(range(0, STEPS, 5))
     frame = points(store)
+    assert frame.filter(frame["key"] == "f1").sort("step")["value"][1] == 1.25
     for number, count in frame.filter(frame["key"] == "count").select("step", "value").iter_rows():
         assert steps_of(store, f"other {number}") == list(range(int(count)))
 

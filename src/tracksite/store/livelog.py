@@ -59,13 +59,13 @@ pack_point = struct.Struct("<Iqqd").pack  # key number, step, time µs, value
 put_point = struct.Struct("<I28s").pack_into  # crc, what pack_point gave
 _HEAD = struct.Struct("<II")
 _SERIES_HEAD = struct.Struct("<IIQ")
-_pack_crc = struct.Struct("<I").pack
+pack_crc = struct.Struct("<I").pack
 
 
 def point_frame(key: int, step: int, time_us: int, value: float) -> bytes:
     """Return the 32 bytes of one point."""
     body = pack_point(key, step, time_us, value)
-    return _pack_crc(crc32(body)) + body
+    return pack_crc(crc32(body)) + body
 
 
 def patch_frame(patch: dict[str, Any]) -> bytes:
@@ -84,7 +84,7 @@ def series_frame(
 
 def _long_frame(mark: int, content: bytes, padding: bytes) -> bytes:
     head = (mark | len(content)).to_bytes(4, "little")
-    frame = _pack_crc(crc32(content, crc32(head))) + head + content
+    frame = pack_crc(crc32(content, crc32(head))) + head + content
     return frame + padding * (-len(frame) % SLOT)
 
 

@@ -16,6 +16,7 @@ from tracksite.store.livelog import (
     SERIES_CHUNK,
     SLOT,
     Segment,
+    pack_crc,
     pack_point,
     patch_frame,
     point_frame,
@@ -28,7 +29,7 @@ from tracksite.store.saving import save_segment
 from tracksite.store.syncing import Syncer, warn_once
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
 ROTATE_BYTES = 1 << 26  # a live log of 2 million points becomes a part
@@ -92,6 +93,25 @@ class RunWriter:
             except (KeyError, TypeError):  # a new key, or not the owner's any more
                 pass
         self._log(lambda segment: point_frame(segment.number(key), step, time_us, value))
+
+    def points(self, values: Mapping[str, float], step: int, time_us: int) -> None:
+        """Log one point of each of several metrics, as `point` does, at the same step and time."""
+        segment = self._segment
+        if segment.owner == get_ident():
+            try:
+                keys = segment.keys
+                bodies = [pack_point(keys[key], step, time_us, it) for key, it in values.items()]
+                frames = b"".join([pack_crc(crc32(body)) + body for body in bodies])
+                at = segment.used
+                end = at + len(frames)
+                if end <= segment.size:
+                    segment.used = end
+                    segment.buffer[at:end] = frames  # type: ignore[index]
+                    return
+            except (KeyError, ValueError):  # a new key, or not the owner's any more
+                pass
+        for key, value in values.items():
+            self.point(key, value, step, time_us)
 
     def series(
         self, key: str, values: Sequence[float], steps: Sequence[int], times_us: Sequence[int]

@@ -119,14 +119,22 @@ class ActiveRun(ContentVerbs):
             step: as for `log_metric`.
             timestamp: as for `log_metric`.
         """
-        values = {
-            check.key("metric", key): check.number(key, value)
-            for key, value in check.mapping("metrics", metrics).items()
-        }
-        at = check.step("step", step or 0)
+        known = self._metric_keys
+        if type(metrics) is not dict or not all(
+            [type(value) is float and key in known for key, value in metrics.items()]  # noqa: C419 - a generator is dearer
+        ):
+            metrics = {
+                check.key("metric", key): check.number(key, value)
+                for key, value in check.mapping("metrics", metrics).items()
+            }
+            known.update(metrics)
+        at = step if type(step) is int else check.step("step", step or 0)
         micros = time_ns() // 1000 if timestamp is None else check.timestamp_us(timestamp)
-        for key, value in values.items():
-            self._point(key, value, at, micros)
+        try:
+            self._writer.points(metrics, at, micros)
+        except struct.error:
+            check.step("step", at)
+            raise
 
     def log_series(
         self,
@@ -318,7 +326,7 @@ class _Ended:
             f"resume it with start_run(run_id={self._run_id!r})."
         )
 
-    patch = point = series = flush = _refuse
+    patch = point = points = series = flush = _refuse
 
 
 def end_status(status: object) -> str:
