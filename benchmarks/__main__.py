@@ -28,6 +28,7 @@ TOPICS = {
     "others": "benchmarks.others",
     "build": "benchmarks.building",
     "scale": "benchmarks.scale",
+    "mlflow": "benchmarks.mlflow_clients",
 }
 
 

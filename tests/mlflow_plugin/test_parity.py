@@ -33,7 +33,7 @@ def uris(tmp_path_factory):
 
 
 @settings(
-    max_examples=25 * LONG,
+    max_examples=12 * LONG,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
