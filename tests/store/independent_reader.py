@@ -24,9 +24,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 PART = re.compile(
-    r"([0-9a-f]{32})\.([0-9a-f]{12})\.([0-9]{1,18})-([0-9a-f]{40})\.(runs|points)\.parquet"
+    r"([0-9a-f]{32})\.([0-9a-f]{12})\.(0|[1-9][0-9]{0,17})-([0-9a-f]{40})\.(runs|points)\.parquet"
 )
-LIVE = re.compile(r"([0-9a-f]{32})\.([0-9a-f]{12})\.([0-9]{1,18})\.wal")
+LIVE = re.compile(r"([0-9a-f]{32})\.([0-9a-f]{12})\.(0|[1-9][0-9]{0,17})\.wal")
 MANIFEST = re.compile(r"([0-9a-f]{32})\.([0-9]{8})\.json")
 PACK = re.compile(r"[0-9a-f]{40}\.(runs|points)\.parquet")
 BLOCK, GROUP, SLOT, ALIVE_S = 65_536, 16, 32, 60

@@ -91,6 +91,18 @@ def test_a_log_is_read_past_empty_slots_and_torn_frames(store, monkeypatch):
     assert found.damaged == {f"live/{log.name}"}
 
 
+@pytest.mark.parametrize("folder", ["log", "live"])
+def test_a_file_with_another_form_of_name_is_ignored(store, folder):
+    """A number with leading zeros is no name that a writer gives, and stops no reader."""
+    run_id, one = log_run(store), store.open_writer(ENTITIES[0])
+    for path in list((store.root / folder).iterdir()):
+        path.rename(path.with_name(path.name.replace(".", ".0", 2).replace(".0", ".", 1)))
+    found = assert_read_alike(store.root)
+    assert set(found.states) == ({ENTITIES[0]} if folder == "log" else {run_id})
+    assert not found.damaged
+    one.close()
+
+
 def test_of_two_parts_of_one_commit_the_longer_one_counts(store):
     """A log that was saved early, and again when its writer came back, counts once and whole."""
     one = store.open_writer(ENTITIES[0])

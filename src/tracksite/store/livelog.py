@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SEGMENT_NAME = re.compile(
-    r"(?P<run_id>[0-9a-f]{32})\.(?P<writer>[0-9a-f]{12})\.(?P<seq>[0-9]{1,18})\.wal"
+    r"(?P<run_id>[0-9a-f]{32})\.(?P<writer>[0-9a-f]{12})\.(?P<seq>0|[1-9][0-9]{0,17})\.wal"
 )
 SLOT = 32
 PATCH, SERIES = 1 << 31, 3 << 30

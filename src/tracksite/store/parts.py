@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 PART_NAME = re.compile(
-    r"(?P<run_id>[0-9a-f]{32})\.(?P<writer>[0-9a-f]{12})\.(?P<seq>[0-9]{1,18})"
+    r"(?P<run_id>[0-9a-f]{32})\.(?P<writer>[0-9a-f]{12})\.(?P<seq>0|[1-9][0-9]{0,17})"
     r"-(?P<hash>[0-9a-f]{40})\.(?P<table>runs|points)\.parquet"
 )
 
