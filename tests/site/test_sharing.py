@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 
@@ -69,6 +70,14 @@ def _is_run_page(path):
     return path.startswith("runs/") and path.endswith("/index.html")
 
 
+def test_processes_are_made_for_their_first_task(store, tmp_path, monkeypatch):
+    """A build that has nothing to share out starts no processes."""
+    monkeypatch.setattr(sharing, "_pool", lambda _: pytest.fail("processes were started"))
+    monkeypatch.setattr(sharing, "FEWEST_RUNS", 200)
+    with site.processes(2) as executor:
+        site.build(store, tmp_path / "site", settings=Settings(), executor=executor)
+
+
 def test_few_pages_are_made_without_workers(store, tmp_path, monkeypatch):
     """Where workers would cost more than they save, none is asked."""
     monkeypatch.setattr(sharing, "FEWEST_RUNS", 1000)
@@ -117,7 +126,7 @@ def test_a_worker_that_dies_stops_the_build_and_leaves_the_site(store, tmp_path)
     stores.plain(store, 3)
     other = Settings(title="Other")
     with (
-        _Mortal(1, mp_context=sharing.multiprocessing.get_context("spawn")) as executor,
+        _Mortal(1, mp_context=multiprocessing.get_context("spawn")) as executor,
         pytest.raises(BuildError, match=r"worker .*failed .*--jobs 1"),
     ):
         site.build(store, tmp_path / "site", settings=other, executor=executor)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tracksite import paths
 from tracksite.analysis import reproduce
@@ -16,7 +16,7 @@ from tracksite.query import goal
 from tracksite.query import runs as query
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     import polars as pl
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from tracksite.config import Settings
     from tracksite.query.goal import Goal
     from tracksite.schema import Problem, Snapshot
+
+T = TypeVar("T")
+
+_ENCODER = json.JSONEncoder(sort_keys=True, default=str)  # one for the digests of all runs
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,14 @@ class Context:
     folded: pl.DataFrame
     settings: Settings
     artifacts: Path
+    _made: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def once(self, name: str, make: Callable[[], T]) -> T:
+        """Return what `make` returned when this name was first asked for, by any kind of page."""
+        if name not in self._made:
+            self._made[name] = make()
+        made: T = self._made[name]
+        return made
 
     @cached_property
     def runs(self) -> pl.DataFrame:
@@ -114,5 +126,4 @@ class Context:
 
 def digest(*values: Any) -> str:
     """Return the digest of plain values (texts, numbers, lists, dicts): the `inputs` of a Page."""
-    text = json.dumps(values, sort_keys=True, default=str, ensure_ascii=True)
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+    return hashlib.blake2b(_ENCODER.encode(values).encode(), digest_size=16).hexdigest()

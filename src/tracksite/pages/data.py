@@ -98,15 +98,19 @@ def _rows(experiment: Experiment) -> list[dict[str, Any]]:
     """Return every run, best first: {run_id, name, status, rank, params, metrics}."""
     board = experiment.board
     names = ("run_id", "name", "status", "rank")
-    lists = {name: board.column(name).values.to_list() for name in names}
-    params = _by_run(long.params(experiment.runs), "text")
-    metrics = _by_run(long.metrics(experiment.runs), "last")
+    lists = [board.column(name).values.head(MOST_ROWS).to_list() for name in names]
+    shown = experiment.runs.filter(experiment.runs["run_id"].is_in(lists[0]))
+    summaries = long.metrics(shown)
+    odd = set(summaries.filter(~summaries["last"].is_finite())["run_id"])
+    params, metrics = _by_run(long.params(shown), "text"), _by_run(summaries, "last")
     found = []
-    for place in range(min(board.count, MOST_ROWS)):
-        row = {name: lists[name][place] for name in names}
-        run_id = row["run_id"]
-        values = _clean(metrics.get(run_id, {}))
-        found.append({**row, "params": params.get(run_id, {}), "metrics": values})
+    for row in zip(*lists, strict=True):
+        run_id = row[0]
+        values = metrics.get(run_id, {})
+        told = dict(zip(names, row, strict=True))
+        told["params"] = params.get(run_id, {})
+        told["metrics"] = _clean(values) if run_id in odd else values
+        found.append(told)
     return found
 
 

@@ -21,7 +21,7 @@ from tracksite.pages.script import data_script
 from tracksite.query import leaderboard, long
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from tracksite.charts.curves import Setting
     from tracksite.pages.board import Board
@@ -54,6 +54,13 @@ class Experiment:
     def seed_params(self) -> tuple[str, ...]:
         """Params that only repeat a run."""
         return self.context.settings.seed_params
+
+    @cached_property
+    def state(self) -> str:
+        """Digest of the experiment and of all its runs."""
+        context, ids = self.context, self.runs["run_id"].to_list()
+        row = context.experiments.row(by_predicate=_named(self.name), named=True)
+        return digest(sorted(ids), context.stamps(ids), row["description"], row["tags"])
 
     @cached_property
     def board(self) -> Board:
@@ -91,18 +98,19 @@ class Experiment:
         return settings(self.board, self.goal, self.with_curves)
 
 
-def experiments(context: Context) -> Iterator[Experiment]:
-    """Return every experiment, also those without runs."""
+def experiments(context: Context) -> Sequence[Experiment]:
+    """Return every experiment, also those without runs; the same ones to all who ask."""
+    return context.once("experiments", lambda: tuple(_experiments(context)))
+
+
+def _experiments(context: Context) -> Iterator[Experiment]:
     for name in context.experiments["name"]:
         yield Experiment(context, name, context.by_experiment.get(name, context.runs.clear()))
 
 
 def inputs(experiment: Experiment, what: str) -> str:
     """Return the digest of all that a file of this experiment reads."""
-    context = experiment.context
-    ids = experiment.runs["run_id"].to_list()
-    row = context.experiments.row(by_predicate=_named(experiment.name), named=True)
-    return digest(what, sorted(ids), context.stamps(ids), row["description"], row["tags"])
+    return digest(what, experiment.state)
 
 
 def pages(context: Context) -> Iterator[Page]:

@@ -74,9 +74,8 @@ def encoded(manifest: Manifest) -> bytes:
     """Return `build.json`; one line for each file, so that versions of a site compare well."""
     told: dict[str, Any] = {"format": MANIFEST_FORMAT, **vars(manifest)}
     told["problems"] = [[it.path, it.run_id, it.message] for it in manifest.problems]
-    lines = ",\n".join(
-        f"{json.dumps(path)}: {json.dumps(entry)}" for path, entry in sorted(manifest.files.items())
-    )
+    files = json.dumps(manifest.files, sort_keys=True)[1:-1]
+    lines = files.replace('], "', '],\n"')  # no path has that: its quotes are escaped
     del told["files"]
     text = json.dumps(told, indent=1)[:-2] + f',\n "files": {{\n{lines}\n }}\n}}\n'
     return text.encode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -10,7 +11,6 @@ from tracksite import paths, render
 from tracksite.errors import BuildError
 from tracksite.model import Page
 from tracksite.pages import PAGES
-from tracksite.pages.context import digest
 from tracksite.site.output import whole
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def plan(context: Context, site: Path, old: Manifest, key: str, *, force: bool) 
         BuildError: two pages claim one path, or a file is in the way that no build wrote.
     """
     pages = {page.path: page for page in _all_pages(context)}
-    digests = {path: digest(key, page.template, page.inputs) for path, page in pages.items()}
+    digests = {path: _digest(key, page) for path, page in pages.items()}
     if not force:
         _claim(site, pages, old)
     kept = {
@@ -72,6 +72,11 @@ def plan(context: Context, site: Path, old: Manifest, key: str, *, force: bool) 
         stale=[path for path in pages if path not in kept],
         gone=[path for path in old.files if path not in pages],
     )
+
+
+def _digest(key: str, page: Page) -> str:
+    text = f"{key}\n{page.template or ''}\n{page.inputs}"  # neither of the first two has a newline
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def _all_pages(context: Context) -> Iterator[Page]:

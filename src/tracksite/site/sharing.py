@@ -7,15 +7,14 @@ the store at the same path. Pages that show all runs are made by the parent mean
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import threading
 from collections import deque
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tracksite.errors import BuildError
 from tracksite.pages import PAGES
@@ -23,11 +22,14 @@ from tracksite.pages.portion import Portions
 from tracksite.site.making import Made, make
 
 if TYPE_CHECKING:
+    import multiprocessing.process
     from collections.abc import Callable, Iterator, Mapping
-    from concurrent.futures import Executor, Future
+    from concurrent.futures import Future, ProcessPoolExecutor
 
     from tracksite.pages.context import Context
     from tracksite.site.plan import Plan
+
+T = TypeVar("T")
 
 FEWEST_RUNS = 200  # below it, making them costs less than starting workers
 TASK_RUNS = 50
@@ -42,8 +44,32 @@ class Task:
     pages: Mapping[str, str]
 
 
-def processes(jobs: int) -> ProcessPoolExecutor:
+def processes(jobs: int) -> Executor:
     """Return an executor with at most `jobs` processes; they start when there is work for them."""
+    return _Processes(jobs)
+
+
+class _Processes(Executor):
+    """A ProcessPoolExecutor that is made for its first task: most builds have none."""
+
+    def __init__(self, jobs: int) -> None:
+        self._jobs = jobs
+        self._pool: ProcessPoolExecutor | None = None
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        if self._pool is None:
+            self._pool = _pool(self._jobs)
+        return self._pool.submit(fn, *args, **kwargs)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002 - the base's
+        if self._pool is not None:
+            self._pool.shutdown(wait, cancel_futures=cancel_futures)
+
+
+def _pool(jobs: int) -> ProcessPoolExecutor:
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
     return ProcessPoolExecutor(
         jobs,
         mp_context=multiprocessing.get_context("spawn"),  # a fork would inherit held locks
@@ -53,6 +79,8 @@ def processes(jobs: int) -> ProcessPoolExecutor:
 
 def _serve() -> None:
     """Let the parent alone answer Ctrl-C, and end with it, however it ends."""
+    import multiprocessing
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     if parent is not None:
