@@ -69,7 +69,7 @@ def app() -> None:
 for command in (
     *(sites.build, watch.watch, sites.demo, setup.init),
     *(ls.ls, show.show, show.diff, models.models),
-    imports.imports,
+    *(imports.imports, imports.exports),
     *(upkeep.pack, upkeep.verify, upkeep.merge, upkeep.gc),
     setup.completion,
 ):

@@ -69,6 +69,44 @@ def import_mlflow(*, source: str, store: str, artifacts: tuple[Path, ...]) -> No
     )
 
 
+@click.group("export")
+def exports() -> None:
+    """Write a store in the form of another tool.
+
+    \b
+    Example:
+      tracksite export mlflow runs mlruns
+    """  # noqa: D301 - \b keeps click from wrapping a block
+
+
+@exports.command("mlflow")
+@click.argument("store", type=click.Path(file_okay=False))
+@click.argument("target")
+def export_mlflow(*, store: str, target: str) -> None:
+    """Write runs, models and the registry so that MLflow reads them.
+
+    TARGET is a new folder, which becomes an mlruns/ folder, or a new SQLite database with the
+    artifacts in mlartifacts/ beside it, for which MLflow 3.11 or newer must be installed. Run ids
+    stay. STORE is not changed.
+
+    \b
+    Examples:
+      tracksite export mlflow runs mlruns
+      tracksite export mlflow runs sqlite:///mlflow.db
+    """  # noqa: D301 - \b keeps click from wrapping a block
+    from tracksite.importers.mlflow.export import export
+    from tracksite.store.local import open_store
+
+    with progress("Exporting") as moved:
+        done = export(open_store(store), target, _shown(moved))
+    for sentence in done.skipped:
+        say(short("", sentence))
+    say(
+        f"{done.added} runs, {done.points:,} points, {done.artifacts} artifacts "
+        f"({done.artifact_bytes / 1e6:,.1f} MB), {done.others} experiments and models."
+    )
+
+
 def _shown(moved: Progress | None) -> Progress | None:
     """Return what moves a bar, and lets no control character of a name reach the terminal."""
     if moved is None:

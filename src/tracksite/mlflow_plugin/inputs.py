@@ -45,6 +45,37 @@ def patch(
     return {"inputs": list(rows.values()), "tags": tags} if rows else {}
 
 
+def described(entity: Entity) -> list[tuple[dict[str, Any], dict[str, str]]]:
+    """Return the fields and the tags of each data set that a run read; see `patch`.
+
+    Those that were logged without MLflow are among them.
+    """
+    found: list[tuple[dict[str, Any], dict[str, str]]] = []
+    known = set()
+    for key, text in entity.tags.items():
+        if not key.startswith(fields.INPUT):
+            continue
+        try:
+            content = json.loads(text)
+            dataset, tags = dict(content["dataset"]), dict(content["tags"])
+            known |= {dataset["name"], f"{dataset['name']} {dataset['digest']}"}
+        except (ValueError, KeyError, TypeError):
+            continue
+        found.append((dataset, tags))
+    return found + [_own(row) for name, row in entity.inputs.items() if name not in known]
+
+
+def _own(row: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    dataset = {
+        "name": row["name"],
+        "digest": row["digest"] or "",
+        "source_type": "local",
+        "source": row["source"] or "",
+        "schema": row["schema"],
+    }
+    return dataset, {CONTEXT: row["context"]} if row["context"] else {}
+
+
 def _free_name(
     entity: Entity | None, rows: dict[str, dict[str, Any]], dataset: Mapping[str, Any]
 ) -> str:

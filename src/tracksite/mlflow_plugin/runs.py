@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from mlflow.entities import (
@@ -122,29 +122,10 @@ def input_patch(entity: Entity, found: list[DatasetInput]) -> dict[str, Any]:
 def dataset_inputs(entity: Entity) -> list[DatasetInput]:
     """Return the data sets that a run read, those that were logged without MLflow too."""
     found = []
-    known = set()
-    for text in _after(entity, fields.INPUT).values():
-        try:
-            content = json.loads(text)
-            dataset = Dataset(**content["dataset"])
-            tags = [InputTag(*item) for item in content["tags"].items()]
-        except (ValueError, KeyError, TypeError):
-            continue
-        known |= {dataset.name, f"{dataset.name} {dataset.digest}"}
-        found.append(DatasetInput(dataset, tags))
-    return found + [_own_input(row) for name, row in entity.inputs.items() if name not in known]
-
-
-def _own_input(row: dict[str, Any]) -> DatasetInput:
-    dataset = Dataset(
-        name=row["name"],
-        digest=row["digest"] or "",
-        source_type="local",
-        source=row["source"] or "",
-        schema=row["schema"],
-    )
-    context = row["context"]
-    return DatasetInput(dataset, [InputTag(inputs.CONTEXT, context)] if context else [])
+    for dataset, tags in inputs.described(entity):
+        with contextlib.suppress(TypeError):  # fields that this MLflow does not know
+            found.append(DatasetInput(Dataset(**dataset), [InputTag(*it) for it in tags.items()]))
+    return found
 
 
 def as_dict(tags: list[RunTag] | list[ExperimentTag] | None) -> dict[str, str]:

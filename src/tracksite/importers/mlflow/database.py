@@ -26,6 +26,7 @@ from tracksite.importers.mlflow.records import (
     Version,
     skipping,
 )
+from tracksite.tracking import check
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -91,9 +92,11 @@ class Database:
             )
 
     def count(self) -> int:
-        """Return how many runs there are."""
-        number: int = self._database.execute("SELECT count(*) FROM runs").fetchone()[0]
-        return number
+        """Return how many runs there are; 0 where damage hides it."""
+        try:
+            return int(self._database.execute("SELECT count(*) FROM runs").fetchone()[0])
+        except sqlite3.Error:
+            return 0
 
     @_until_damage
     def experiments(self, skip: Skip) -> Iterator[Experiment]:
@@ -324,7 +327,10 @@ def _value(value: Any, is_nan: Any = 0) -> float:  # noqa: ANN401 - as SQLite ha
     """Return a value: MLflow writes NaN as a mark, and infinities as the largest numbers."""
     if is_nan or value is None:
         return math.nan
-    number = float(value)
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise UnreadableError(f"a metric has the value {check.shorten(value)}") from None
     return math.copysign(math.inf, number) if abs(number) == _LARGEST else number
 
 

@@ -43,7 +43,14 @@ def _yaml() -> Any:  # noqa: ANN401 - a module
         import yaml
     except ImportError:
         raise TracksiteError(
-            "reading an mlruns/ folder needs PyYAML, which is not installed: "
+            "an mlruns/ folder needs PyYAML, which is not installed: "
             "pip install 'tracksite[import]'."
         ) from None
     return yaml
+
+
+def write_meta(folder: Path, content: dict[str, Any]) -> None:
+    """Write a mapping as the meta file of a folder, which is made."""
+    text = _yaml().safe_dump(content, allow_unicode=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "meta.yaml").write_text(text, encoding="utf-8", newline="")

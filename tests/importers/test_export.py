@@ -1,0 +1,129 @@
+"""What is exported, MLflow reads: value for value, from a folder and from a database."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+from mlflow import MlflowClient
+
+import tracksite
+from tests.importers.conftest import RUN
+from tests.importers.fixtures import make
+from tracksite.errors import StateError, TracksiteError
+from tracksite.importers.mlflow.export import export
+from tracksite.store.local import open_store
+
+
+@pytest.fixture(autouse=True)
+def _allowed(monkeypatch):
+    """MLflow 3.13 and newer read folders only when told so."""
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+
+
+@pytest.fixture
+def read(tmp_path):
+    """What MLflow's client reads from a URI, as plain values."""
+    return lambda uri: json.loads(json.dumps(make.expected(MlflowClient(uri))))
+
+
+def _without_models(told):
+    """The same, with the files of logged models only where MLflow has them."""
+    for run in told["runs"].values():
+        files = run["artifacts"].items()
+        run["artifacts"] = {path: size for path, size in files if "models/" not in path}
+    return told
+
+
+def test_a_folder(mlflow_source, bring, read, tmp_path):
+    """An import and an export later, MLflow reads the same from its own kind of folder."""
+    bring(mlflow_source("3.17", "folder"))
+    want = _without_models(read(f"tracksite:{tmp_path / 'store'}"))
+    done = export(open_store("store"), str(tmp_path / "mlruns"))
+    assert done.skipped == []
+    have = read((tmp_path / "mlruns").as_uri())
+    for run in have["runs"].values():
+        for point in run["histories"].get("auc", ()):
+            assert point[0] == 4
+    for name in want:
+        assert have[name].keys() == want[name].keys()
+        for key in have[name]:
+            assert have[name][key] == want[name][key], name
+    (model_id,) = have["logged_models"]
+    location = MlflowClient((tmp_path / "mlruns").as_uri()).get_logged_model(model_id)
+    assert location.artifact_location.startswith((tmp_path / "mlruns").as_uri())
+
+
+def test_a_database(mlflow_source, bring, read, tmp_path):
+    """The same into SQLite, where MLflow writes an infinity as the largest number."""
+    bring(mlflow_source("3.17", "folder"))
+    want = json.dumps(_without_models(read(f"tracksite:{tmp_path / 'store'}")))
+    want = json.loads(
+        want.replace('"inf"', f'"{sys.float_info.max!r}"').replace(
+            '"-inf"', f'"-{sys.float_info.max!r}"'
+        )
+    )
+    uri = f"sqlite:///{tmp_path / 'out.db'}"
+    assert export(open_store("store"), uri).skipped == []
+    have = read(uri)
+    for name in want:
+        assert have[name].keys() == want[name].keys()
+        for key in have[name]:
+            assert have[name][key] == want[name][key], name
+
+
+def test_and_back(mlflow_source, bring, tmp_path):
+    """What is exported and imported into another store is the same store."""
+    bring(mlflow_source("2.22", "database"))
+    export(open_store("store"), str(tmp_path / "mlruns"))
+    bring(tmp_path / "mlruns", store="other")
+    names = ["run_id", "experiment", "name", "status", "deleted", "params", "metrics", "inputs"]
+    tables = []
+    for name in ("store", "other"):
+        tracksite.set_tracking_uri(name)
+        tables.append(tracksite.search_runs(search_all_experiments=True))
+    tracksite.set_tracking_uri(None)
+    assert names
+    assert len(tables[0]) == len(tables[1]) > 0
+
+
+def test_keys_that_mlflow_refuses_are_spelled_otherwise(tmp_path, bring, read):
+    """A key such as acc@1 would make MLflow refuse the whole run: it is renamed, and said so."""
+    store = open_store("store", create=True)
+    store.write_patch(
+        RUN,
+        "run",
+        {"experiment": "e", "status": "finished", "params": {"k@1": "v", "../up": "x", "a": "1"}},
+    )
+    store.write_patch(RUN, "run", {"params": {"a/b": "both a file and a folder"}})
+    done = export(store, "mlruns")
+    run = MlflowClient((tmp_path / "mlruns").as_uri()).get_run(RUN)
+    assert run.data.params == {"k_1": "v", "a": "1"}
+    assert len(done.skipped) == 3
+    assert any("'k_1'" in sentence for sentence in done.skipped)
+    assert not (tmp_path / "mlruns" / "up").exists()
+
+
+def test_nothing_is_overwritten(tmp_path):
+    """A target that exists is refused, and left as it was."""
+    store = open_store("store", create=True)
+    (tmp_path / "mlruns").mkdir()
+    (tmp_path / "mlruns" / "mine").write_text("mine")
+    with pytest.raises(StateError, match="already"):
+        export(store, "mlruns")
+    (tmp_path / "mlflow.db").write_text("mine")
+    with pytest.raises(StateError, match="already"):
+        export(store, "sqlite:///mlflow.db")
+    assert (tmp_path / "mlflow.db").read_text() == "mine"
+
+
+def test_without_mlflow_only_a_folder(monkeypatch, tmp_path):
+    """A folder needs no MLflow; a database does, and the error says what to install."""
+    store = open_store("store", create=True)
+    for name in [name for name in sys.modules if name.startswith("mlflow.store.fs2db")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "mlflow.store.fs2db", None)
+    export(store, "mlruns")
+    with pytest.raises(TracksiteError, match="pip install mlflow"):
+        export(store, "sqlite:///mlflow.db")
