@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tracksite.errors import StoreError
 from tracksite.store import packs, parts, reading
-from tracksite.store.livelog import SEGMENT_NAME
+from tracksite.store.livelog import SEGMENT_NAME, used_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -85,7 +85,7 @@ def _below(root: Path, folder: Path) -> Iterator[str]:
 
 def _copy(source: Path, target: Path) -> bool:
     """Copy one file under a temporary name; return False if it is there already."""
-    if target.exists():
+    if target.exists() and not _has_grown(source, target):
         if not _same(source, target):
             raise StoreError(
                 f"{target} and {source} differ: one is damaged, `tracksite verify` tells which."
@@ -105,8 +105,13 @@ def _copy(source: Path, target: Path) -> bool:
     return True
 
 
+def _has_grown(source: Path, target: Path) -> bool:
+    """Return whether `source` is a live log that says more than its copy, an earlier one."""
+    return source.suffix == ".wal" and used_bytes(source) > used_bytes(target)
+
+
 def _same(source: Path, target: Path) -> bool:
-    """Compare two files; a live log that has grown since it was copied is the same log."""
+    """Compare two files; of a live log the target has what the source has, or more."""
     if source.suffix == ".wal":
         return True
     with source.open("rb") as one, target.open("rb") as other:
