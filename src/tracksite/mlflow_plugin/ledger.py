@@ -263,8 +263,8 @@ class _Open:
 
     def __init__(self, writer: RunWriter) -> None:
         self.writer = writer
-        self.writer_id: str = writer._writer
-        self.seq: int = writer._seq
+        self.writer_id: str = writer.writer_id
+        self.seq: int = writer.seq
         self.used = time.monotonic()
 
 

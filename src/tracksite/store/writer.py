@@ -42,6 +42,12 @@ class RunWriter:
 
     Any thread may log. The thread that logs most appends its points without the lock, as the
     owner of the segment; another one that comes along takes that away from it (`_current`).
+
+    Attributes:
+        root: the store's folder.
+        run_id: 32 hex digits.
+        writer_id: 12 hex digits, new in each process.
+        seq: the Lamport number of the current segment.
     """
 
     def __init__(
@@ -62,9 +68,9 @@ class RunWriter:
         self.run_id = run_id
         self.root = root
         self._kind = kind
-        self._seq = seq
+        self.seq = seq
         self._strict = strict
-        self._writer = new_writer()
+        self.writer_id = new_writer()
         self._lock = threading.RLock()  # re-entrant, because a signal handler may log
         self._saving = threading.RLock()
         self._sealed: list[Segment] = []
@@ -178,7 +184,7 @@ class RunWriter:
     def after_fork(self) -> None:
         """Become a writer of the child's own: the parent keeps its log, we never touch it."""
         self._lock, self._saving = threading.RLock(), threading.RLock()
-        self._writer, self._sealed, self._lost = new_writer(), [], 0
+        self.writer_id, self._sealed, self._lost = new_writer(), [], 0
         self._segment.close(remove=False)  # the child opens its own if it logs: most never do
 
     def _log(self, frame_for: Callable[[Segment], bytes], count: int = 1) -> None:
@@ -229,8 +235,8 @@ class RunWriter:
 
     def _rotate(self) -> None:
         self._seal()
-        self._seq += 1
-        fresh = self._open(self._seq)
+        self.seq += 1
+        fresh = self._open(self.seq)
         if self._segment.sealed:
             self._segment = fresh
         else:  # a signal handler has opened one meanwhile
@@ -242,7 +248,7 @@ class RunWriter:
             self._sealed.append(self._segment)
 
     def _open(self, seq: int) -> Segment:
-        name = f"{self.run_id}.{self._writer}.{seq}.wal"
+        name = f"{self.run_id}.{self.writer_id}.{seq}.wal"
         segment = Segment(self.root / "live" / name, owner=get_ident())
         if segment.in_memory:
             trouble = f"cannot be written ({segment.trouble})"
@@ -254,7 +260,7 @@ class RunWriter:
             "format": FORMAT,
             "run_id": self.run_id,
             "kind": self._kind,
-            "writer": self._writer,
+            "writer": self.writer_id,
             "seq": seq,
             "opened_at": time.time_ns() // 1000,
             **identity(),
