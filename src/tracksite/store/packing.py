@@ -158,14 +158,18 @@ def _remove(root: Path, store_id: str, manifest: Manifest, grace_s: float, now: 
     current = {one.file for one in (*manifest.runs, *manifest.points)}
     old += [
         path
-        for path in (root / "packs").iterdir()
+        for path in _paths(root / "packs")
         if path.name.removesuffix(packs.BLOCKS) not in current and _age(path, now) >= GRACE_S
     ]
     newest = {packs.manifest_name(*one) for one in packs.newest_names(root).items()}
-    old += [path for path in (root / "manifest").iterdir() if path.name not in newest]
+    old += [path for path in _paths(root / "manifest") if path.name not in newest]
     for path in old:
         path.unlink(missing_ok=True)
     return len(old)
+
+
+def _paths(folder: Path) -> list[Path]:
+    return [folder / name for name in reading.names_in(folder, None)]
 
 
 def _age(path: Path, now: float) -> float:

@@ -21,7 +21,7 @@ from typing import IO, TYPE_CHECKING
 
 from tracksite.errors import DamageError
 from tracksite.schema import FORMAT, points_schema, runs_schema
-from tracksite.store import bounds, doubled, parts
+from tracksite.store import bounds, doubled, parts, reading
 from tracksite.store.blocks import CheckedFile, decode_blocks, encode_blocks
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def manifest_name(store_id: str, version: int) -> str:
 def newest_names(root: Path) -> dict[str, int]:
     """Return store_id → newest version of each store that was packed or copied here."""
     newest: dict[str, int] = {}
-    for name in _names(root / "manifest"):
+    for name in reading.names_in(root / "manifest", None):
         found = MANIFEST_NAME.fullmatch(name)
         if found:
             newest[found[1]] = max(int(found[2]), newest.get(found[1], 0))
@@ -211,6 +211,17 @@ def packed_schema() -> pa.Schema:
     return schema.append(pa.field("part", pa.string())).append(pa.field("points_part", pa.string()))
 
 
+def packed_points_schema() -> pa.Schema:
+    """Return the Arrow schema of `packs/*.points.parquet`.
+
+    That of `points_schema()` and `part`: the hash in the name of the part that a point came from.
+    Copies of a store that were packed apart may hold one part in several packs.
+    """
+    import pyarrow as pa
+
+    return points_schema().append(pa.field("part", pa.string()))
+
+
 def read_packed(
     root: Path,
     file: str,
@@ -266,6 +277,9 @@ def read_packed_points(
 ) -> pl.DataFrame:
     """Return the points of some runs from one `points` pack; only their row groups are read.
 
+    Returns:
+        Columns as `packed_points_schema()`.
+
     Raises:
         DamageError: a block of theirs is damaged beyond mending.
         FileNotFoundError: the pack is gone.
@@ -276,11 +290,11 @@ def read_packed_points(
     if keys is not None:
         wanted &= pl.col("key").is_in(sorted(keys))
     with open_pack(root, file) as content:
-        opened = bounds.open_parquet(file, content, points_schema())
+        opened = bounds.open_parquet(file, content, packed_points_schema())
         with readable(file):
             table = opened.read_row_groups(_groups_of(opened.metadata, sorted(run_ids)))
             points = pl.DataFrame(pl.from_arrow(table)).with_columns(
-                pl.col("run_id", "key").cast(pl.String)
+                pl.col("run_id", "key", "part").cast(pl.String)
             )
     return points.filter(wanted)
 
@@ -298,10 +312,3 @@ def _groups_of(metadata: pq.FileMetaData, run_ids: list[str]) -> list[int]:
         if at < len(run_ids) and run_ids[at] <= statistics.max:
             found.append(number)
     return found
-
-
-def _names(folder: Path) -> list[str]:
-    try:
-        return [path.name for path in folder.iterdir()]
-    except FileNotFoundError:
-        return []
