@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # the lists of names are the __all__ of these modules
     from tracksite import sklearn as sklearn
     from tracksite import tracking as tracking
     from tracksite.errors import *  # noqa: F403
+    from tracksite.exceptions import *  # noqa: F403
     from tracksite.integrations.autolog import *  # noqa: F403
     from tracksite.tracking.client import *  # noqa: F403
     from tracksite.tracking.experiments import *  # noqa: F403
@@ -54,6 +55,7 @@ _HOMES = (
     "tracksite.tracking.retrieve",
     "tracksite.tracking.client",
     "tracksite.integrations.autolog",
+    "tracksite.exceptions",
 )
 _SUBMODULES = (
     *("artifacts", "client", "data", "entities", "exceptions", "models", "pyfunc"),
