@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
 from click.testing import CliRunner
 
 from tracksite.cli.app import app
@@ -53,11 +54,20 @@ def blocks(page: str) -> Iterator[Block]:
         yield Block(found["language"], found["file"], found["text"], line)
 
 
+def _commands(group: click.Group) -> Iterator[str]:
+    """Yield the names of commands, and of those below them such as `import mlflow`."""
+    for name in group.list_commands(click.Context(group)):
+        yield name
+        command = group.commands[name]
+        if isinstance(command, click.Group):
+            yield from (f"{name} {below}" for below in _commands(command))
+
+
 def cli_page() -> str:
     """Return docs/cli.md."""
     sections = [_INTRODUCTION]
-    for name in ("", *app.list_commands(app.make_context("tracksite", ["ls"]))):
-        words = [name, "--help"] if name else ["--help"]
+    for name in ("", *_commands(app)):
+        words = [*name.split(), "--help"]
         shown = CliRunner().invoke(app, words, prog_name="tracksite", terminal_width=80)
         text = shown.output.rstrip().replace("\n\n\n", "\n\n")
         sections.append(f"## tracksite {name}".rstrip() + f"\n\n```text\n{text}\n```\n")

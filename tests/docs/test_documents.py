@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shlex
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import tomllib
@@ -66,6 +68,15 @@ def _run(command, folder):
     return None
 
 
+def _mlflow_stores(folder):
+    """What a user of MLflow 2 has: an mlruns/ folder, and a database with its artifacts."""
+    kept = ROOT / "tests/importers/fixtures/2.22"
+    for name in ("mlruns", "mlartifacts"):
+        shutil.copytree(kept / name, folder / name)
+    with contextlib.closing(sqlite3.connect(folder / "mlflow.db")) as database:
+        database.executescript((kept / "mlflow.sql").read_text(encoding="utf-8"))
+
+
 def _check_requirements(command):
     """Each extra that `pip install` is given exists, and each library is one that we test with."""
     known = PROJECT["project"]["optional-dependencies"]
@@ -106,6 +117,8 @@ def test_every_command_and_block_of_a_page_runs(page, folder):
     names = {"__name__": "__main__"}
     if page == "docs/store.md":
         shutil.copytree(ROOT / "tests/golden/runs", folder / "runs")
+    if page == "docs/importing.md":
+        _mlflow_stores(folder)
     for block in blocks(page):
         assert block.language in RUN_BY_TESTS | NOT_RUN, f"{page}:{block.line}"
         if block.file:
