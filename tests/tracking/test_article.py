@@ -1,74 +1,65 @@
-"""A training script written for MLflow works with only its imports changed."""
+"""The scripts of an article about MLflow run with only their imports changed, and say the same."""
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
 
 import tracksite
 
-SCRIPT = """
-import tracksite as mlflow
-import tracksite.sklearn
-import matplotlib.pyplot as plt
-import numpy as np
-import pandas as pd
-from sklearn.ensemble import RandomForestClassifier
-
-X = pd.DataFrame(np.random.rand(60, 2), columns=["feature1", "feature2"])
-y = np.random.randint(0, 2, 60)
-
-def train_model(params):
-    with mlflow.start_run(run_name="RandomForest_Experiment"):
-        mlflow.log_params(params)
-        model = RandomForestClassifier(**params, random_state=42).fit(X, y)
-        score = model.score(X, y)
-        mlflow.log_metrics({"accuracy": score, "f1": score / 2})
-        mlflow.sklearn.log_model(model, "model", registered_model_name="RandomForestClassifier")
-        plt.figure(figsize=(10, 6))
-        pd.Series(model.feature_importances_, index=X.columns).plot(kind="bar")
-        mlflow.log_figure(plt.gcf(), "feature_importance.png")
-        plt.close()
-
-mlflow.set_tracking_uri("file:./mlruns")
-mlflow.set_experiment("RandomForest_Classification")
-for n_estimators in (3, 5):
-    for max_depth in (2, None):
-        train_model({"n_estimators": n_estimators, "max_depth": max_depth})
-
-with mlflow.start_run(run_name="parent_run") as parent_run:
-    mlflow.log_param("parent_param", "value")
-    with mlflow.start_run(run_name="child_1", nested=True) as child_run:
-        mlflow.log_param("child_param", "value1")
-
-df = mlflow.search_runs(
-    experiment_ids=[mlflow.get_experiment_by_name("RandomForest_Classification").experiment_id],
-    order_by=["metrics.f1 DESC"],
-)
-print(df[["params.n_estimators", "params.max_depth", "metrics.f1", "metrics.accuracy"]].head())
-"""
+ARTICLE = Path(__file__).parent / "article"
 
 
-def test_the_script_runs_and_prints_its_table():
-    """Runs, models, figures, nested runs and the last table of the script are all there."""
+def answers(library):
+    """What a client finds after the scripts ran in a process that cannot import MLflow."""
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT],
+        [sys.executable, ARTICLE / "run.py", library, "found.json"],
         capture_output=True,
         text=True,
         check=False,
         env={"MPLBACKEND": "agg", "TRACKSITE_CAPTURE": "none"},
     )
-    assert (done.returncode, done.stderr) == (0, "")
-    for word in ("shape: (5, 4)", "params.n_estimators", "metrics.accuracy", "None"):
-        assert word in done.stdout
+    assert done.returncode == 0, done.stderr
+    assert "Warning" not in done.stderr
+    return json.loads(Path("found.json").read_text()), done.stdout
+
+
+def without_artifacts(runs):
+    """The runs without their files, which differ in the names of models and of pages."""
+    return [{**run, "artifacts": None} for run in runs]
+
+
+def test_plain_nested_and_registry_scripts_say_what_mlflow_says():
+    """Every param, metric, tag, status, order, parent, version and stage is MLflow's, bit for bit.
+
+    mlflow.json is what MLflow's own client said over SQLite, by the same article/run.py.
+    """
+    ours, shown = answers("tracksite")
+    theirs = json.loads((ARTICLE / "mlflow.json").read_text())
+    assert without_artifacts(ours["runs"]) == without_artifacts(theirs["runs"])
+    assert ours["versions"] == theirs["versions"]
+    assert ours["table"] == theirs["table"]
+    assert "Top 5 models by F1 score" in shown
+    for own, other in zip(ours["runs"], theirs["runs"], strict=True):
+        assert set(other["artifacts"]) - set(own["artifacts"]) <= {"estimator.html"}
+    first = ours["runs"][0]
+    assert {"training_accuracy_score", "accuracy"} <= first["metrics"].keys()
+    assert {"model", "feature_importance.png", "training_roc_curve.png"} <= set(first["artifacts"])
+
+
+def test_optuna_script_logs_its_trials():
+    """The study is a run, its trials are nested in it, and each training is a run of its own."""
+    pytest.importorskip("optuna")
+    ours, _ = answers("optuna")
+    trainings = [run for run in ours["runs"] if run["name"] == "RandomForest_Experiment"]
+    trials = [run for run in ours["runs"] if run["parent"] is not None]
+    assert len(trainings) == len(trials) == 4
+    by_score = [sorted(run["metrics"]["f1"] for run in runs) for runs in (trainings, trials)]
+    assert by_score[0] == by_score[1]
+    assert len(ours["versions"]) == 4
     tracksite.set_tracking_uri("mlruns")
-    table = tracksite.search_runs(
-        experiment_names=["RandomForest_Classification"], order_by=["metrics.f1 DESC"]
-    )
-    scores = table["metrics.f1"].drop_nulls().to_list()
-    assert len(scores) == 4
-    assert scores == sorted(scores, reverse=True)
-    assert table["metrics.f1"].to_list()[4:] == [None, None]  # the runs without a score come last
-    assert [one.version for one in tracksite.search_model_versions()] == [4, 3, 2, 1]
-    files = tracksite.list_artifacts(table["run_id"][0])
-    assert [file.path for file in files] == ["feature_importance.png", "model"]
+    assert set(tracksite.search_runs(search_all_experiments=True)["status"]) == {"finished"}

@@ -1,8 +1,10 @@
 """Run the article's scripts with MLflow or with tracksite, and say what its clients find then.
 
-`python run.py mlflow OUT.json` needs MLflow and writes what the tests compare tracksite with;
-`python run.py tracksite OUT.json` cannot import MLflow. Both work in the present folder. The data
-is seeded and the grid is smaller than the article's, unless `--full` is given.
+`python run.py mlflow OUT.json` needs MLflow and writes mlflow.json, which the tests compare
+tracksite with (made by MLflow 3.17 over SQLite); `python run.py tracksite OUT.json` cannot import
+MLflow; `python run.py optuna OUT.json` is the same with the Optuna script instead of the grid. All
+work in the present folder. The data is seeded and the grid is smaller than the article's, unless
+`--full` is given.
 """
 
 from __future__ import annotations
@@ -22,6 +24,16 @@ SMALLER = {
     "rand(1000)": "rand(200)",
     "randint(0, 2, 1000)": "randint(0, 2, 200)",
 }
+# optuna-integration's callback for MLflow, which needs MLflow, has ours as its successor.
+OPTUNA = {
+    "from optuna.integration.mlflow import MLflowCallback": (
+        "from tracksite.integrations.optuna import TracksiteCallback as MLflowCallback"
+    ),
+    "    tracking_uri=mlflow.get_tracking_uri(),\n": "",
+    "n_trials=20": "n_trials=4",
+    "n_jobs=-1": "n_jobs=1",  # pyplot's current figure, which the script uses, is no thread's own
+    "'n_estimators', 50, 200": "'n_estimators', 2, 5",
+}
 TABLE = ("params.n_estimators", "params.max_depth", "params.min_samples_split", "metrics.f1")
 CHANGES = {
     "mlflow": {
@@ -37,9 +49,16 @@ CHANGES = {
 
 
 def scripts():
-    """The fenced blocks of scripts.md by the heading above them."""
-    text = (HERE / "scripts.md").read_text()
+    """The fenced blocks of scripts.txt by the heading above them."""
+    text = (HERE / "scripts.txt").read_text()
     return dict(re.findall(r"^## ([^\n]+)\n\n```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
+
+
+def _changed(text, changes):
+    for old, new in changes.items():
+        assert old in text, old
+        text = text.replace(old, new)
+    return text
 
 
 def script(library, *, full):
@@ -47,12 +66,17 @@ def script(library, *, full):
     parts = scripts()
     whole = [SEED, parts["Plain"], parts["Nested runs"]]
     whole += ["run_id = df['run_id'][0]\n", parts["Model registry"]]
-    text = "\n".join(whole)
-    for change in (CHANGES[library], {} if full else SMALLER):
-        for old, new in change.items():
-            assert old in text, old
-            text = text.replace(old, new)
-    return text
+    text = _changed("\n".join(whole), CHANGES[library])
+    return text if full else _changed(text, SMALLER)
+
+
+def optuna_script():
+    """The Optuna script after the functions of the plain one, with fewer and smaller trials."""
+    parts = scripts()
+    functions, _, rest = parts["Plain"].partition("# Define parameter grid")
+    chosen = "\n".join(line for line in rest.splitlines() if line.startswith("mlflow.set_"))
+    text = "\n".join([SEED, functions, chosen, parts["Optuna"]])
+    return _changed(text, {**CHANGES["tracksite"], **OPTUNA}) + "client = mlflow.MlflowClient()\n"
 
 
 def found(client):
@@ -87,13 +111,15 @@ def found(client):
 
 def main(library, out, *, full):
     """Run the scripts and write what is found."""
-    if library == "tracksite":
+    if library != "mlflow":
         sys.modules["mlflow"] = None
-    Path("article.py").write_text(script(library, full=full))
+    text = optuna_script() if library == "optuna" else script(library, full=full)
+    Path("article.py").write_text(text)
     names = runpy.run_path("article.py", run_name="__main__")
-    columns = [names["df"][name] for name in TABLE]
-    rows = [[str(cell) for cell in row] for row in zip(*columns, strict=True)]
-    content = {**found(names["client"]), "table": rows}
+    content = found(names["client"])
+    if "df" in names:
+        columns = [names["df"][name] for name in TABLE]
+        content["table"] = [[str(cell) for cell in row] for row in zip(*columns, strict=True)]
     Path(out).write_text(json.dumps(content, indent=1) + "\n")
 
 
