@@ -133,7 +133,7 @@ def test_keras(tmp_path):
     assert {
         "epochs": "5",
         "loss": "mse",
-        "optimizer/name": "SGD",
+        "optimizer/learning_rate": "0.1",
     }.items() <= run.data.params.items()
     history = _history(run, "val_loss")
     assert list(history) == list(range(5))
@@ -147,6 +147,7 @@ def test_huggingface(tmp_path):
     assert (run.info.run_name, run.info.status) == ("tiny", "finished")
     wanted = {"num_train_epochs": "2", "model/hidden_size": "8"}
     assert wanted.items() <= run.data.params.items()
+    assert not {"None", ""} & set(run.data.params.values())
     history = _history(run, "loss")
     assert list(history) == list(range(1, 9))
     assert {"eval_loss", "learning_rate", "train_runtime"} <= set(run.data.metrics)

@@ -161,3 +161,9 @@ def test_a_bad_name_raises_at_once():
     """A bad argument is no matter of the training: it raises where the run would start."""
     with pytest.raises(ArgumentError):
         runs.session(Owner(), run_name="")
+
+
+def test_numbers_of_32_bits_are_shown_as_they_were_set():
+    """0.300000012 is the 0.3 that the user wrote; whole numbers, words and versions stay."""
+    given = ["0.300000012", 0.10000000149011612, "100000000", True, "inf", "reg:error", "1.2.3"]
+    assert [runs.short(one) for one in given] == ["0.3", "0.1", *given[2:]]

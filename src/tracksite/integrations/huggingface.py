@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from typing import TYPE_CHECKING, Any
 
-from tracksite.integrations.runs import Session, log_numbers, log_settings, needs, session
+from tracksite.integrations.runs import Session, flat, log_numbers, log_settings, needs, session
 
 with needs("huggingface"):
     from transformers import TrainerCallback
@@ -119,4 +119,5 @@ def _settings(args: TrainingArguments, model: Any) -> dict[str, Any]:
     """Return what is set of the arguments, and of the model's config as `model/<name>`."""
     config = getattr(model, "config", None)
     known = {**args.to_sanitized_dict(), "model": config.to_dict() if config else {}}
-    return {key: value for key, value in known.items() if value not in (None, "", "None", {})}
+    unset: tuple[Any, ...] = (None, "", "None", {})
+    return {key: value for key, value in flat(known).items() if value not in unset}

@@ -7,7 +7,15 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tracksite.integrations.runs import Session, log_numbers, log_settings, needs, session
+from tracksite.integrations.runs import (
+    Session,
+    flat,
+    log_numbers,
+    log_settings,
+    needs,
+    session,
+    short,
+)
 
 with needs("keras"):
     import keras
@@ -57,11 +65,10 @@ class TracksiteCallback(keras.callbacks.Callback):
         self._session = session(self, **self._where)
         self._where["run_id"] = self._session.run.run_id  # a second fit goes on with it
         run = self._session.run
-        log_settings(run, {**self.params, **_optimizer(self.model)})
+        log_settings(run, {**self.params, **_settings(self.model)})
         lines: list[str] = []
         self.model.summary(print_fn=lambda line, **_: lines.append(line), line_length=100)
         run.log_text("\n".join(lines), "model_summary.txt")
-        run.log_dict({"parameters": self.model.count_params()}, "model_size.json")
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Log the metrics of a batch, where that was asked for."""
@@ -103,11 +110,13 @@ class TracksiteCallback(keras.callbacks.Callback):
             begun.run.log_artifact(path)
 
 
-def _optimizer(model: keras.Model) -> dict[str, Any]:
-    """Return the settings of a compiled model."""
+def _settings(model: keras.Model) -> dict[str, Any]:
+    """Return the settings of a compiled model, and its size."""
     loss = model.loss if isinstance(model.loss, str) else type(model.loss).__name__
     settings: dict[str, Any] = {"loss": loss}
+    settings["model/parameters"] = model.count_params()
     optimizer = getattr(model, "optimizer", None)
     if optimizer is not None:
-        settings["optimizer"] = {**optimizer.get_config(), "name": type(optimizer).__name__}
+        config = flat({**optimizer.get_config(), "name": type(optimizer).__name__}, "optimizer/")
+        settings |= {key: short(value) for key, value in config.items() if value is not None}
     return settings

@@ -133,6 +133,15 @@ def log_importance(run: ActiveRun, scores: Mapping[str, float]) -> None:
     run.log_table(columns, "importance.csv")
 
 
+def short(value: Value) -> Value:
+    """Return a float, or its text, as it was set: 32 bits make 0.300000012 of 0.3."""
+    text = str(value)
+    try:
+        return f"{float(text):.7g}" if "." in text else value
+    except ValueError:
+        return value
+
+
 def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Value]:
     """Return nested mappings as one: {"a": {"b": 1}} is {"a/b": 1}."""
     rows: dict[str, Value] = {}

@@ -12,6 +12,7 @@ from tracksite.integrations.runs import (
     log_settings,
     needs,
     session,
+    short,
 )
 
 with needs("xgboost"):
@@ -104,14 +105,6 @@ def _params(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if key == "name":
             continue
         if key.endswith("_train_param"):
-            yield from ((name, _short(text)) for name, text in value.items())
+            yield from ((name, short(text)) for name, text in value.items() if text)
         elif isinstance(value, dict):
             yield from _params(value)
-
-
-def _short(text: str) -> str:
-    """Return a number without the noise of its 32 bits: 0.300000012 is 0.3."""
-    try:
-        return f"{float(text):.7g}"
-    except ValueError:
-        return text
