@@ -41,7 +41,8 @@ def patch(
             "schema": _columns(dataset.get("schema")),
             "rows": _row_count(dataset.get("profile")),
         }
-        tags[fields.INPUT + key] = json.dumps({"dataset": dict(dataset), "tags": dict(tagged)})
+        told = {"dataset": dict(dataset), "tags": dict(tagged)}
+        tags[fields.INPUT + key] = json.dumps(told, sort_keys=True)
     return {"inputs": list(rows.values()), "tags": tags} if rows else {}
 
 
