@@ -220,7 +220,7 @@ class Server:
                     for one in _walk(listing, None)
                 )
         except UnreadableError as error:
-            skip(f"the artifacts at {uri} were left out: {error}")
+            skip(f"artifacts of a run or model were left out: {error}")
             return ()
 
     @contextmanager
