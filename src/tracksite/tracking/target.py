@@ -72,7 +72,9 @@ def set_registry_uri(uri: str | os.PathLike[str] | None) -> None:
     Raises:
         ArgumentError: another place.
     """
-    if uri and path_of(uri) != path_of(_used.get() or _chosen.place or get_tracking_uri()):
+    if uri and path_of(os.fspath(uri)) != path_of(
+        _used.get() or _chosen.place or get_tracking_uri()
+    ):
         raise ArgumentError(
             f"registry URI {os.fspath(uri)!r} is not the store {get_tracking_uri()!r}: models are "
             "registered in the store of their runs, so leave set_registry_uri() out."
