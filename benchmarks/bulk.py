@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.stores import EXPERIMENT, START
-from tracksite.schema import FORMAT, FORMAT_KEY, points_schema, runs_schema
+from tracksite.schema import FORMAT, FORMAT_KEY, runs_schema
 from tracksite.store import pack_files, packs, parts, points
 from tracksite.store.local import LocalStore, open_store
 from tracksite.store.packs import Manifest, PackFile
@@ -72,7 +72,7 @@ def _pack_runs(store: LocalStore, rows: list[dict[str, Any]]) -> PackFile:
     import polars as pl
 
     hashes = {
-        name: [hashlib.sha1(f"{name}:{row['run_id']}".encode()).hexdigest() for row in rows]
+        name: [_hash(name, row["run_id"]) for row in rows]
         for name in ("part", "points_part")  # of parts that never were
     }
     frame = pl.DataFrame(pl.from_arrow(pa.Table.from_pylist(rows, schema=runs_schema())))
@@ -81,9 +81,20 @@ def _pack_runs(store: LocalStore, rows: list[dict[str, Any]]) -> PackFile:
     )
 
 
+def _hash(name: str, run_id: str) -> str:
+    return hashlib.sha1(f"{name}:{run_id}".encode()).hexdigest()
+
+
+def _with_part(points: pa.Table) -> pa.Table:
+    part = _hash("points_part", points["run_id"][0].as_py())
+    return points.append_column("part", pa.array([part] * len(points), pa.string()))
+
+
 def _pack_points(tables: list[pa.Table]) -> bytes:
     sink = io.BytesIO()
-    with pq.ParquetWriter(sink, points_schema(), **parts.POINTS_OPTIONS) as writer:
+    schema = packs.packed_points_schema()
+    tables = [_with_part(table) for table in tables]
+    with pq.ParquetWriter(sink, schema, **pack_files.OPTIONS) as writer:
         for begin in range(0, len(tables), _GROUP_RUNS):
             writer.write_table(pa.concat_tables(tables[begin : begin + _GROUP_RUNS]))
         writer.add_key_value_metadata({FORMAT_KEY: str(FORMAT).encode()})

@@ -66,7 +66,7 @@ def test_the_page_has_the_pattern_of_every_file_name():
 
 def test_the_page_has_every_column_kind_and_status():
     """Each column, field, kind and status of the schema is named, and the types of fields too."""
-    for table in (packs.packed_schema(), schema.points_schema()):
+    for table in (packs.packed_schema(), packs.packed_points_schema()):
         assert [name for name in table.names if f"`{name}`" not in PAGE] == []
     typed = {
         field: kind

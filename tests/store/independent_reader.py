@@ -468,9 +468,13 @@ def read_packed_points(
 ) -> None:
     """Add the points of packed runs."""
     wanted = {row["run_id"] for row in packed.values() if row["points_part"] is not None}
-    for name in names:
+    seen: set[str] = set()
+    for name in sorted(names):
         try:
-            add_points(parquet(pack_bytes(root, name)), wanted, found)
+            table = parquet(pack_bytes(root, name))
+            hashes = table["part"].to_pylist()
+            add_points(table.filter(pa.array(it not in seen for it in hashes)), wanted, found)
+            seen.update(hashes)
         except (DamageError, OSError):
             found.damaged.add(f"packs/{name}")
 

@@ -242,7 +242,8 @@ def test_pages_carry_checksums(store):
     log_run(store, points=50)
     pack(store, grace_s=0)
     for path in (store.root / "packs").glob("*.parquet"):
-        schema = packs.packed_schema() if ".runs." in path.name else points_schema()
+        of_points = ".points." in path.name
+        schema = packs.packed_points_schema() if of_points else packs.packed_schema()
         content = bytearray(path.read_bytes())
         chunk = pq.read_metadata(path).row_group(0).column(0)
         end = (chunk.dictionary_page_offset or chunk.data_page_offset) + chunk.total_compressed_size

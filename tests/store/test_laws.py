@@ -152,7 +152,6 @@ def test_merging_stores_with_packs_and_live_logs_is_a_union(stores, draw: random
         assert set(as_found(left.root).states) == ids
 
 
-@pytest.mark.xfail(strict=True, reason="points packs do not say which part a point is of")
 def test_copies_that_were_packed_apart_hold_each_point_once(store, tmp_path):
     """A part that two copies of a store packed together with different others counts once."""
     log_run(store, points=5)

@@ -26,6 +26,7 @@ VALUE_BYTES = 16  # of one decoded value, besides its text: what Arrow takes for
 MANIFEST_BYTES = 1 << 26
 MOST_COLUMNS = 1 << 10  # far more than any schema of the format
 SHALLOW_BYTES = 1 << 14  # of a footer that is too short to be nested dangerously deep
+_REPEATED = ("run_id", "key", "part")  # columns of points
 _TAIL = 8  # length of the footer, and "PAR1"
 
 
@@ -88,7 +89,7 @@ def _buffer(content: bytes | Source) -> Any:  # noqa: ANN401 - bytes as Arrow re
 
 def _texts(schema: pa.Schema) -> list[str]:
     """Return the columns of points whose texts are kept once, however often they are meant."""
-    return [name for name in ("run_id", "key") if schema.names[1] == "key"]
+    return [name for name in schema.names if schema.names[1] == "key" and name in _REPEATED]
 
 
 def _check_length(file: str, source: Source) -> None:

@@ -193,7 +193,21 @@ def read_points(
     wanted = pl.col("run_id").is_in(sorted(run_ids))
     if keys is not None:
         wanted &= pl.col("key").is_in(sorted(keys))
-    return pl.concat([*frames, decode(loose, empty, on_damage).filter(wanted)])
+    return pl.concat([_once(frames, empty), decode(loose, empty, on_damage).filter(wanted)])
+
+
+def _once(packed: list[pl.DataFrame], empty: pl.DataFrame) -> pl.DataFrame:
+    """Return the points of packs, those of each part from the first pack that has it."""
+    import polars as pl
+
+    if not packed:
+        return empty
+    points = pl.concat(
+        frame.with_columns(pl.lit(number).alias("pack")) for number, frame in enumerate(packed)
+    )
+    if len(packed) > 1:
+        points = points.filter(pl.col("pack") == pl.col("pack").min().over("run_id", "part"))
+    return points.select(empty.columns)
 
 
 def empty_packed() -> pl.DataFrame:

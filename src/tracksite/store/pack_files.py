@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, TypeAlias
 
 from tracksite.errors import DamageError
-from tracksite.schema import FORMAT, FORMAT_KEY, points_schema
+from tracksite.schema import FORMAT, FORMAT_KEY
 from tracksite.store import bounds, decoding, packs, parts
 from tracksite.store.packs import PackFile
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 PACK_BYTES = 1 << 26  # of points, as parts
 GROUP_ROWS = 65_536
+OPTIONS = {**parts.POINTS_OPTIONS, "use_dictionary": ["run_id", "key", "part"]}
 
 Commit: TypeAlias = tuple[str, str, int]  # run_id, writer, seq
 Batch: TypeAlias = dict[Commit, dict[str, parts.PartName]]  # by table
@@ -82,7 +83,7 @@ class _PointsPack:
 
         self.first = self.last = first
         self._sink = io.BytesIO()
-        self._writer = pq.ParquetWriter(self._sink, points_schema(), **parts.POINTS_OPTIONS)
+        self._writer = pq.ParquetWriter(self._sink, packs.packed_points_schema(), **OPTIONS)
         self._pending: list[pa.Table] = []
         self._rows = 0
 
@@ -93,14 +94,21 @@ class _PointsPack:
 
     def add(self, run_id: str, contents: list[tuple[parts.PartName, bytes]]) -> None:
         """Add the parts of one run, in order of writing, which are known to be sound."""
-        points = decoding.decode(contents, decoding.empty_points(), bool)
+        import polars as pl
+
+        points = pl.concat(
+            decoding.decode([one], decoding.empty_points(), bool).with_columns(
+                pl.lit(one[0].hash).alias("part")
+            )
+            for one in contents
+        )
         if len(contents) > 1:
             points = points.sort("key", "step", maintain_order=True)
         self.add_table(run_id, points.to_arrow())
 
     def add_table(self, last: str, points: pa.Table) -> None:
         """Add points of runs up to `last`."""
-        self._pending.append(points.cast(points_schema()))
+        self._pending.append(points.cast(packs.packed_points_schema()))
         self._rows += points.num_rows
         self.last = last
         if self._rows >= GROUP_ROWS:
@@ -130,7 +138,7 @@ def points_without(root: Path, old: PackFile, run_ids: frozenset[str]) -> PackFi
     new: _PointsPack | None = None
     found = False
     with packs.open_pack(root, old.file) as content:
-        pack = bounds.open_parquet(old.file, content, points_schema())
+        pack = bounds.open_parquet(old.file, content, packs.packed_points_schema())
         for number in range(pack.num_row_groups):
             table = pack.read_row_group(number)
             unwanted = pc.is_in(table["run_id"], pa.array(sorted(run_ids), pa.string()))
