@@ -27,14 +27,15 @@ Y = (X["a"] + RNG.normal(size=60) / 4 > 0).astype(int)
 
 
 @pytest.fixture(autouse=True)
-def logging(monkeypatch):
-    """Autologging without figures, which take long; a test asks for them by itself."""
-    monkeypatch.setattr(sklearn_figures, "drawable", lambda: True)
-    monkeypatch.setattr(sklearn_figures, "log_figure", lambda *_, **__: None)
-    monkeypatch.setattr("tracksite.integrations.sklearn_importance.log_figure", lambda *_, **__: 0)
-    tracksite.autolog()
-    yield
-    tracksite.autolog(disable=True)
+def logging():
+    """Autologging without figures, which take long; a test that wants them undoes that."""
+    with pytest.MonkeyPatch.context() as without:
+        without.setattr(sklearn_figures, "drawable", lambda: True)
+        without.setattr(sklearn_figures, "log_figure", lambda *_, **__: None)
+        without.setattr("tracksite.integrations.sklearn_importance.log_figure", lambda *_, **__: 0)
+        tracksite.autolog()
+        yield without
+        tracksite.autolog(disable=True)
 
 
 def runs():
@@ -71,10 +72,9 @@ def test_a_classifier_leaves_params_scores_data_and_model():
     assert (folder / "importance.csv").read_text().splitlines()[1].startswith("a,")
 
 
-def test_figures_are_drawn(monkeypatch):
+def test_figures_are_drawn(logging):
     """A classifier of two classes has its confusion matrix and both curves as images."""
-    monkeypatch.undo()
-    tracksite.configure(git=False, git_diff=False, environment=False)
+    logging.undo()
     LogisticRegression().fit(X, Y)
     folder = Path(only_run().info.artifact_uri)
     drawn = sorted(file.name for file in folder.glob("*.png"))
