@@ -45,7 +45,9 @@ class Child:
         gate.close()
         mouth.close()
         self._heard = bytearray()
-        self._strace = self._attach(strace) if strace else None
+        self._strace: subprocess.Popen[bytes] | None = None
+        if strace:
+            self.attach(strace)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         self._gate.send_bytes(b"go")
@@ -65,6 +67,12 @@ class Child:
             if time.monotonic() > deadline:
                 self._tally.wrong(HANG, 1, f"after {self.said[-3:]}")
                 return
+
+    def relent(self) -> None:
+        """Let go of it, so that the kernel serves it again."""
+        assert self._strace is not None
+        self._strace.terminate()
+        self._strace.wait(WAIT_S)
 
     def kill(self) -> list[int]:
         """Kill it, which must not have ended by itself; return what it had said."""
@@ -92,14 +100,14 @@ class Child:
         while chunk := os.read(self._ears.fileno(), 1 << 16):
             self._heard += chunk
 
-    def _attach(self, options: tuple[str, ...]) -> subprocess.Popen[bytes]:
+    def attach(self, options: tuple[str, ...]) -> None:
+        """Put it below strace from now on."""
         command = ["strace", "-f", "-qq", *options, "-p", str(self._process.pid)]
-        strace = subprocess.Popen(command)
+        self._strace = subprocess.Popen(command)
         status = Path(f"/proc/{self._process.pid}/status")
         while "TracerPid:\t0\n" in status.read_text():
-            assert strace.poll() is None, "strace may not attach to a process: run as root"
+            assert self._strace.poll() is None, "strace may not attach to a process: run as root"
             time.sleep(0.001)
-        return strace
 
 
 def _run(gate, mouth, body: Callable[..., object], args: tuple[object, ...]) -> None:
@@ -118,6 +126,12 @@ def killed_at(call: int) -> tuple[str, ...]:
         "-e",
         f"inject={CALLS}:signal=KILL:when={call}",
     )
+
+
+def refused(error: str) -> tuple[str, ...]:
+    """Return options of strace that refuse every call by which a store writes with this error."""
+    calls = "fallocate,ftruncate,pwrite64,fsync,fdatasync,msync,rename,mkdir"
+    return ("-o", os.devnull, "-e", f"trace={calls}", "-e", f"inject={calls}:error={error}")
 
 
 def counting(log: Path) -> tuple[str, ...]:

@@ -227,8 +227,8 @@ class Segment:
         if self._file is not None:
             os.close(self._file)
             self._file = None
-        if remove:
-            self.path.unlink(missing_ok=True)
+            if remove:
+                self.path.unlink(missing_ok=True)
 
     def _grow(self, least: int) -> None:
         size = max(least, self.size + min(self.size, _MOST_GROWTH))
