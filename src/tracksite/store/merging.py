@@ -91,7 +91,7 @@ def _copy(source: Path, target: Path) -> bool:
                 f"{target} and {source} differ: one is damaged, `tracksite verify` tells which."
             )
         return False
-    target.parent.mkdir(parents=True, exist_ok=True)
+    _make_folders(target.parent)
     temporary = target.with_name(f"tmp-{os.urandom(6).hex()}")
     try:
         with source.open("rb") as read, temporary.open("wb") as write:
@@ -103,6 +103,12 @@ def _copy(source: Path, target: Path) -> bool:
         temporary.unlink(missing_ok=True)
         raise
     return True
+
+
+def _make_folders(folder: Path) -> None:
+    if not folder.is_dir():
+        _make_folders(folder.parent)
+        parts.make_folder(folder)
 
 
 def _has_grown(source: Path, target: Path) -> bool:
