@@ -99,7 +99,7 @@ def log(store: LocalStore, lr: str, accuracy: list[float]) -> str:
         writer.point("accuracy", value, step, step)
         for at in (2, 1, 1):
             writer.point("loss", value / at, 3 * step + at, step * 1000 + at)
-        writer.flush()
+        writer.save()
         writer.patch(params={"lr": lr})
     writer.patch(status="finished", ended_at=datetime(2026, 1, 1, tzinfo=UTC))
     writer.close()

@@ -47,14 +47,14 @@ def train(say: Say, root: Path, run_id: str, pause_s: float, flush_each: int, co
 
 
 def save(say: Say, root: Path, run_id: str) -> None:
-    """Log, sync, flush and close; say how many points were acknowledged."""
+    """Log, save, flush and close; say how many points were acknowledged."""
     writer = open_store(root).open_writer(run_id)
     writer.patch(status="running", params={"lr": "1"})
     for start in (0, 20, 40):
         for step in range(start, start + 20):
             point(writer, step)
         say(start + 20)
-        writer.sync() if start else writer.flush()
+        writer.flush() if start else writer.save()
     writer.close()
     say(60)
 

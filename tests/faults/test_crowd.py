@@ -40,7 +40,7 @@ def write(say: Say, root: Path, stop: Path, shared: str, start: int) -> None:
         for step in range(POINTS):
             bodies.point(writer, start + count + step)
             if step % 20 == 19:
-                writer.flush()
+                writer.save()
         writer.close()
         count += POINTS if shared else 0
         say(count if shared else int(run_id, 16))

@@ -103,7 +103,7 @@ def killed(tally, call: int, body, *args) -> list[int]:
 
 
 def test_a_writer_killed_before_any_call_keeps_its_points(strace, tmp_path, tally):
-    """Killed anywhere in sync, flush or close, a run has each acknowledged point once, for good."""
+    """Killed anywhere in flush, save or close, a run has each acknowledged point once, for good."""
     open_store(tmp_path / "whole", create=True)
     for call in calls_of(tally, tmp_path, bodies.save, tmp_path / "whole", new_run_id()):
         root = open_store(tmp_path / str(call), create=True).root

@@ -45,7 +45,7 @@ ACTIONS = st.lists(
     st.one_of(
         st.tuples(st.just("patch"), WHO, FIELDS),
         st.tuples(st.sampled_from(["point", "series"]), WHO, st.sampled_from(["l", "a"]), POINTS),
-        st.tuples(st.sampled_from(["flush", "close", "pack"]), WHO),
+        st.tuples(st.sampled_from(["save", "close", "pack"]), WHO),
         st.tuples(st.just("write"), st.sampled_from(ENTITIES), FIELDS),
     ),
     min_size=1,
@@ -84,8 +84,8 @@ def act(store: LocalStore, writers: dict[Any, writer.RunWriter], verb: str, *res
         one = writers[rest[0]]
         if verb == "patch":
             one.patch(**rest[1])
-        elif verb == "flush":
-            one.flush()
+        elif verb == "save":
+            one.save()
         elif verb == "series":
             one.series(rest[1], *map(list, zip(*rest[2], strict=True)))
         else:

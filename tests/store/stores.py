@@ -25,7 +25,7 @@ def log_run(store: LocalStore, points: int = 20, parts_count: int = 1, **fields)
         for step in range(points):
             writer.point("loss", part + step / 7, step, step)
             writer.point("acc", math.nan if step % 5 == 0 else step, step * 2, step)
-        writer.flush()
+        writer.save()
     writer.patch(status="finished", tags={"gone": None})
     writer.close()
     return run_id

@@ -52,7 +52,7 @@ def test_extremes_are_never_nan_and_the_first_of_equal_ones(store, values):
     for value in values:
         for step, sign in enumerate([value, -value]):
             one.point("loss", sign, step, step)
-        one.flush()
+        one.save()
     one.close()
     found = assert_read_alike(store.root)
     (summary,) = found.states[ENTITIES[0]]["metrics"]

@@ -24,8 +24,9 @@ from tracksite.schema import FORMAT_KEY
 from tracksite.store import merging, packs, parts, recovery, verdicts
 from tracksite.store.blocks import BLOCK
 from tracksite.store.decoding import read_points
-from tracksite.store.livelog import SLOT, patch_frame, read_segment
+from tracksite.store.livelog import SLOT, patch_frame
 from tracksite.store.local import LocalStore, open_store
+from tracksite.store.replay import read_segment
 from tracksite.store.verifying import verify
 
 FIXTURES = Path(__file__).parent / "fixtures"

@@ -46,7 +46,7 @@ SCRIPT = st.lists(
     st.one_of(
         st.tuples(st.just("patch"), FIELDS),
         st.tuples(st.sampled_from(["point", "series"]), st.sampled_from("la"), POINTS),
-        st.tuples(st.just("flush")),
+        st.tuples(st.just("save")),
     ),
     max_size=6,
 )

@@ -17,7 +17,8 @@ from tracksite.errors import StoreError
 from tracksite.store import livelog
 from tracksite.store import writer as writing
 from tracksite.store.ids import new_run_id
-from tracksite.store.livelog import SLOT, patch_frame, point_frame, read_segment
+from tracksite.store.livelog import SLOT, patch_frame, point_frame
+from tracksite.store.replay import read_segment
 from tracksite.store.syncing import Syncer
 from tracksite.store.writer import OWNER_CALLS
 
@@ -51,7 +52,7 @@ def test_the_owner_of_a_live_log_loses_nothing_to_other_threads(store):
             writer.point(f"other {number}", step, step, 0)
             writer.patch(tags={"at": str(step)})
             if step % 10 == number:
-                writer.flush()
+                writer.save()
             step += 1
             stop.wait(0.002)
         writer.point("count", step, number, 0)
@@ -120,7 +121,7 @@ def test_a_signal_handler_may_log_at_any_moment(store):
         writer.patch(tags={"signals": str(len(handled))})
         handled.append(None)
         if len(handled) % 7 == 0:
-            writer.flush()
+            writer.save()
         signal.setitimer(signal.ITIMER_REAL, 0.0005)
 
     before = signal.signal(signal.SIGALRM, handler)
@@ -131,7 +132,7 @@ def test_a_signal_handler_may_log_at_any_moment(store):
             writer.point("loss", step, step, 0)
             writer.patch(tags={"step": str(step)})
             if step % 1000 == 0:
-                writer.flush()
+                writer.save()
             step += 1
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)

@@ -40,7 +40,7 @@ def test_runs_in_progress_are_left_alone(store):
     """A run with a live log is not packed; once it has ended it is."""
     writer = store.open_writer(new_run_id())
     writer.point("loss", 1, 0, 0)
-    writer.flush()
+    writer.save()
     assert pack(store).packed == 0
     writer.close()
     assert pack(store).packed == 2

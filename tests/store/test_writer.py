@@ -22,10 +22,11 @@ from tracksite.errors import ArgumentError, DamageError, StoreError
 from tracksite.query.runs import fold
 from tracksite.store import livelog
 from tracksite.store.ids import new_run_id
-from tracksite.store.livelog import SLOT, patch_frame, point_frame, read_segment, series_frame
+from tracksite.store.livelog import SLOT, patch_frame, point_frame, series_frame
 from tracksite.store.local import LocalStore
 from tracksite.store.process import HEARTBEAT_LIMIT_S, identity, is_alive
 from tracksite.store.recovery import recover
+from tracksite.store.replay import read_segment
 from tracksite.store.writer import RunWriter
 
 HEADER = {"format": 1, "run_id": "0" * 32, "kind": "run", "writer": "a" * 12, "seq": 0}
@@ -50,6 +51,22 @@ def one_run(store: LocalStore) -> dict:
     return row
 
 
+def test_flush_is_one_sync_and_makes_no_file(store, monkeypatch):
+    """What flush() made durable is in the live log, whose folder is synced once."""
+    synced = []
+    sync = os.fdatasync
+    monkeypatch.setattr(os, "fdatasync", lambda file: synced.append(file) or sync(file))
+    monkeypatch.setattr(livelog, "sync_folder", synced.append)
+    writer = store.open_writer(new_run_id())
+    for step in range(3):
+        writer.point("loss", 0.5, step, step)
+        writer.flush()
+    assert [one for one in synced if not isinstance(one, int)] == [store.root / "live"]
+    assert len(synced) >= 3 + 1  # the thread that syncs each second may have come by
+    assert not list((store.root / "log").iterdir())
+    assert len(points(store)) == 3
+
+
 def test_what_is_logged_is_seen_before_and_after_the_end(store):
     """A reader sees the same patches and points in the live log as in the parts."""
     writer = store.open_writer(new_run_id())
@@ -59,7 +76,7 @@ def test_what_is_logged_is_seen_before_and_after_the_end(store):
     writer.point("loss", math.nan, 1, 2)
     writer.series("acc", [0.1, math.inf], [0, 1], [3, 4])
     live_run, live_points = one_run(store), points(store)
-    writer.flush()
+    writer.save()
     writer.patch(status="finished")
     writer.close()
     row = one_run(store)

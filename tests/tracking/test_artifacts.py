@@ -143,9 +143,13 @@ def test_a_strict_run_raises_for_what_the_disk_refuses(monkeypatch):
             with pytest.raises(StoreError, match=r"'lost\.txt'.*make room"):
                 tracksite.log_text("lost", "lost.txt")
         with monkeypatch.context() as patched:
-            patched.setattr(livelog, "_reserve", refuse)
+            patched.setattr(livelog.Segment, "sync", refuse)
             with pytest.raises(StoreError, match="make room"):
                 tracksite.flush()
+        with monkeypatch.context() as patched:
+            patched.setattr(livelog, "_reserve", refuse)
+            with pytest.raises(StoreError, match="make room"):
+                tracksite.log_series("much", range(10_000))
         tracksite.log_metric("after", 1)
     assert tracksite.search_runs()["metrics.after"].to_list() == [1.0]
 

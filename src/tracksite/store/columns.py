@@ -30,6 +30,8 @@ def column(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     import pyarrow as pa
     from pyarrow import types
 
+    if all(value is None for value in values):
+        return pa.nulls(len(values), kind)
     present = [value is not None for value in values]
     buffers = [None if all(present) else _bits(present)]
     children: list[pa.Array] | None = None

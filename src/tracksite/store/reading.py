@@ -11,8 +11,9 @@ from tracksite.errors import DamageError
 from tracksite.schema import KINDS, Problem, points_schema
 from tracksite.store import parts, patches, points
 from tracksite.store.bounds import MOST_BYTES
-from tracksite.store.livelog import SEGMENT_NAME, SLOT, LiveSegment, read_segment
+from tracksite.store.livelog import SEGMENT_NAME, SLOT
 from tracksite.store.process import is_alive
+from tracksite.store.replay import LiveSegment, read_segment
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tracksite.store import parts, points
-from tracksite.store.livelog import read_segment
 from tracksite.store.patches import to_table
+from tracksite.store.replay import read_segment
 
 if TYPE_CHECKING:
     from pathlib import Path

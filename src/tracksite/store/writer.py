@@ -138,6 +138,21 @@ class RunWriter:
             )
 
     def flush(self) -> None:
+        """Bring what was logged so far to disk, in the live log: it is durable when this returns.
+
+        Raises:
+            StoreError: something could not be saved; it is kept and tried again later.
+        """
+        try:
+            self.sync()
+            trouble = self._segment.trouble
+        except OSError as error:
+            trouble = error
+        if trouble is not None:
+            message = f"run {self.run_id} is not saved in {self.root / 'live'} ({trouble})"
+            raise StoreError(f"{message}: make room or mend permissions; it is kept in memory")
+
+    def save(self) -> None:
         """Turn what was logged so far into parts, durable on disk when this returns.
 
         Raises:
@@ -148,7 +163,7 @@ class RunWriter:
         self._save()
 
     def close(self) -> None:
-        """Flush, and end the live log: from now on nobody is logging through this writer.
+        """Save, and end the live log: from now on nobody is logging through this writer.
 
         Raises:
             StoreError: something is unsaved.

@@ -39,7 +39,12 @@ def packages() -> dict[str, str]:
 
     Packages that are installed but not imported take no part in a run and are left out.
     """
-    imported = {name.partition(".")[0] for name in list(sys.modules)}
+    return dict(_packages(tuple(sys.modules)))
+
+
+@functools.lru_cache(1)  # most runs of a process find the same modules as the one before
+def _packages(modules: tuple[str, ...]) -> dict[str, str]:
+    imported = {name.partition(".")[0] for name in modules}
     found = {**versions(imported), "tracksite": __version__}  # an editable one names no modules
     return {f"package:{name}": version for name, version in found.items()}
 
