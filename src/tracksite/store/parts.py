@@ -36,6 +36,7 @@ _OPTIONS: dict[str, Any] = {
     "store_schema": False,
 }
 RUNS_OPTIONS = {**_OPTIONS, "use_dictionary": False, "write_statistics": False}
+SMALL_BYTES = 1 << 14
 POINTS_OPTIONS = {**_OPTIONS, "use_dictionary": ["run_id", "key"]}
 
 
@@ -75,12 +76,18 @@ def digest(content: bytes) -> str:
 
 
 def encode(table: pa.Table) -> bytes:
-    """Return the table as Parquet bytes: zstd level 1, page checksums, row groups of 64k rows."""
+    """Return the table as Parquet bytes: page checksums, row groups of 64k rows.
+
+    It is compressed with zstd of level 1, or with Snappy where it is small: to make a zstd frame
+    for each column takes longer than all else then, and the file becomes no smaller by it.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     sink = pa.BufferOutputStream()
     options = POINTS_OPTIONS if table.schema.names == points_schema().names else RUNS_OPTIONS
+    if table.nbytes < SMALL_BYTES:
+        options = {**options, "compression": "snappy", "compression_level": None}
     with pq.ParquetWriter(sink, table.schema, **options) as writer:
         writer.write_table(table, row_group_size=65_536)
         writer.add_key_value_metadata({FORMAT_KEY: str(FORMAT).encode()})
