@@ -138,6 +138,16 @@ def test_script_has_the_means_of_the_best_settings(repeated):
     assert (second["steps"], second["counts"]) == (list(range(10)), 2)
 
 
+@pytest.mark.parametrize("most", [1, 50, 100])
+def test_means_do_not_depend_on_how_much_is_read_at_once(repeated, tmp_path, monkeypatch, most):
+    """Read metric by metric, a setting or some settings at a time, the script is the same."""
+    monkeypatch.setattr(curves, "READ_POINTS", most)
+    monkeypatch.setattr(curves, "MORE_RUNS", 20)
+    site.build(repeated.parent / "runs", tmp_path / "site")
+    again = folder(tmp_path / "site", REPEATED) / "curves.js"
+    assert again.read_bytes() == (folder(repeated, REPEATED) / "curves.js").read_bytes()
+
+
 def test_more_curves_are_shipped_only_while_they_fit(monkeypatch):
     """The best runs always have their curves; further ones as long as there is room."""
     monkeypatch.setattr(curves, "_measured", lambda runs, _: runs)

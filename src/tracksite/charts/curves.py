@@ -107,27 +107,25 @@ def script_value(
         "settings": [
             {"group": one.group, "label": one.label, "count": len(one.run_ids)} for one in settings
         ],
-        "means": [
-            mean
-            for place, one in enumerate(settings)
-            for mean in _means(snapshot, runs, one, place, wanted)
-        ],
+        "means": list(_means(snapshot, runs, settings, wanted)),
     }
 
 
 def _means(
-    snapshot: Snapshot, runs: pl.DataFrame, setting: Setting, place: int, wanted: Sequence[str]
+    snapshot: Snapshot, runs: pl.DataFrame, settings: Sequence[Setting], wanted: Sequence[str]
 ) -> Iterator[dict[str, Any]]:
-    mine = _measured(runs.filter(pl.col("run_id").is_in(setting.run_ids)), wanted)
-    counts = dict(mine.group_by("key").agg(pl.col("count").sum()).iter_rows())
-    for batch in _batches([(key, counts[key]) for key in wanted if key in counts]):
-        most = max(curves.MIN_WIDTH, *(counts[key] for key in batch))
-        whole = curves.curves(snapshot, setting.run_ids, keys=batch, width=most)
-        found = mean_curves(whole.with_columns(group=pl.lit(setting.group)))
-        for (key,), part in found.partition_by("key", as_dict=True, maintain_order=True).items():
+    """Yield the mean curves of the settings, in their order and that of the metrics."""
+    places = {one.group: place for place, one in enumerate(settings)}
+    groups = {run_id: one.group for one in settings for run_id in one.run_ids}
+    for run_ids, keys, most in _batches(runs, settings, wanted):
+        whole = curves.curves(snapshot, run_ids, keys=keys, width=max(curves.MIN_WIDTH, most))
+        whose = pl.col("run_id").replace_strict(groups, return_dtype=pl.Int64)
+        found = mean_curves(whole.with_columns(group=whose))
+        parts = found.partition_by("group", "key", as_dict=True, maintain_order=True)
+        for (group, key), part in sorted(parts.items(), key=lambda item: places[item[0][0]]):
             thin = _thinned(part)
             yield {
-                "setting": place,
+                "setting": places[group],
                 "key": list(wanted).index(str(key)),
                 **_columns(thin, "value"),
                 "low": _bound(thin["low"]),
@@ -136,18 +134,30 @@ def _means(
             }
 
 
-def _batches(counts: Sequence[tuple[str, int]]) -> Iterator[list[str]]:
-    """Yield keys in their order, as many together as READ_POINTS allows, one at least."""
-    batch: list[str] = []
-    total = 0
-    for key, count in counts:
-        if batch and total + count > READ_POINTS:
-            yield batch
-            batch, total = [], 0
-        batch.append(key)
-        total += count
-    if batch:
-        yield batch
+def _batches(
+    runs: pl.DataFrame, settings: Sequence[Setting], wanted: Sequence[str]
+) -> Iterator[tuple[list[str], list[str], int]]:
+    """Yield (run ids, keys, longest series) to be read at once: READ_POINTS, or one metric.
+
+    Settings are read together where they are small, metric by metric where they are large.
+    """
+    measured = _measured(runs, wanted)
+    together: list[str] = []
+    total = longest = 0
+    for one in settings:
+        mine = measured.filter(pl.col("run_id").is_in(one.run_ids))
+        counts = dict(mine.group_by("key").agg(pl.col("count").sum()).iter_rows())
+        points = sum(counts.values())
+        if together and total + points > READ_POINTS:
+            yield together, list(wanted), longest
+            together, total, longest = [], 0, 0
+        if points > READ_POINTS:
+            yield from (([*one.run_ids], [key], counts[key]) for key in wanted if key in counts)
+        else:
+            together += one.run_ids
+            total, longest = total + points, max(longest, *counts.values(), 0)
+    if together:
+        yield together, list(wanted), longest
 
 
 def _thinned(part: pl.DataFrame) -> pl.DataFrame:
