@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
-from mlflow.entities import LoggedModelOutput, LoggedModelStatus, Metric
+from mlflow.entities import LoggedModelOutput, LoggedModelStatus, Metric, Param
 from mlflow.exceptions import MlflowException
 from mlflow.store.model_registry.abstract_store import AbstractStore as AbstractRegistry
 from mlflow.store.tracking.abstract_store import AbstractStore
@@ -268,3 +268,38 @@ def test_forked_child_logs_to_the_run_of_its_parent(client):
             os._exit(0)
     os.waitpid(child, 0)
     assert [one.value for one in client.get_metric_history(run_id, "m")] == [1.0, 2.0]
+
+
+def test_name_of_a_run_outlives_its_tag(uri, client):
+    """As in MLflow's store the tag with the name can go; a name that is set brings it back."""
+    run_id = client.create_run("0", run_name="first").info.run_id
+    client.delete_tag(run_id, "mlflow.runName")
+    for one in (client, MlflowClient(uri, uri)):
+        found = one.get_run(run_id)
+        assert (found.info.run_name, found.data.tags) == ("first", {})
+    client.update_run(run_id, name="second")
+    assert client.get_run(run_id).data.tags["mlflow.runName"] == "second"
+    client.delete_tag(run_id, "mlflow.runName")
+    client.set_tag(run_id, "mlflow.runName", "third")
+    found = client.get_run(run_id)
+    assert (found.info.run_name, found.data.tags["mlflow.runName"]) == ("third", "third")
+
+
+def test_param_without_a_value_is_refused(uri, client):
+    """A param that says nothing is an error, not a param that is lost in silence."""
+    run_id = client.create_run("0").info.run_id
+    with pytest.raises(MlflowException, match="'p' has no value") as caught:
+        tracking_store(uri).log_batch(run_id, [], [Param("p", None)], [])
+    assert caught.value.error_code == "BAD_REQUEST"
+    assert client.get_run(run_id).data.params == {}
+
+
+def test_change_of_stages_has_one_time(client):
+    """A version that takes a stage, and those that it moves to Archived, were changed at once."""
+    client.create_registered_model("M")
+    for _ in range(2):
+        made = client.create_model_version("M", "s3://bucket/a")
+        client.transition_model_version_stage("M", made.version, "Staging", True)
+    found = client.search_model_versions("name = 'M'")
+    assert {one.current_stage for one in found} == {"Staging", "Archived"}
+    assert len({one.last_updated_timestamp for one in found}) == 1

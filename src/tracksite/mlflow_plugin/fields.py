@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from tracksite.schema import PRIVATE_TAGS
-from tracksite.store.ids import RUN_ID
+from tracksite.tracking import mlflow_tags
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,6 +22,7 @@ ARTIFACTS = f"{PRIVATE}artifact_location"  # chosen by hand
 EXPERIMENT_ID = f"{PRIVATE}experiment_id"  # of an experiment that was renamed
 RENAMED = f"{PRIVATE}renamed"  # what stands under another name now
 STATUS = f"{PRIVATE}status"  # SCHEDULED, or the status of a logged model
+UNNAMED = f"{PRIVATE}unnamed"  # the tag with the name of a run was removed, the name was not
 UPDATED = f"{PRIVATE}updated_at"  # milliseconds since 1970
 SOURCE = f"{PRIVATE}source"  # of a model version, where it is no folder of a run
 PLACE = f"{PRIVATE}place"  # of a model version: its files, where they are no folder of the store
@@ -34,17 +35,8 @@ FOREIGN_ID = f"{PRIVATE}run_id"  # of an imported run, where it is no id of ours
 MODEL_OUTPUT = f"{PRIVATE}model_output."  # + model id: the step
 
 UNKNOWN_USER = "unknown"  # what clients send where nobody is known
-RUN_FIELDS = {
-    "mlflow.runName": "name",
-    "mlflow.user": "user",
-    "mlflow.parentRunId": "parent_run_id",
-    "mlflow.note.content": "description",
-    "mlflow.source.name": "source",
-    "mlflow.source.git.commit": "git_commit",
-    "mlflow.source.git.branch": "git_branch",
-    "mlflow.source.git.repoURL": "git_remote",
-}
-NOTE = {"mlflow.note.content": "description"}  # of experiments
+RUN_FIELDS = {**mlflow_tags.FIELDS, **mlflow_tags.GIT}
+NOTE = {mlflow_tags.NOTE: "description"}  # of experiments
 SHOWN_STATUS = {
     "running": "RUNNING",
     "finished": "FINISHED",
@@ -71,7 +63,7 @@ def to_patch(tags: Mapping[str, str | None], mapped: Mapping[str, str]) -> dict[
     kept: dict[str, str | None] = {}
     for key, text in tags.items():
         name = mapped.get(key)
-        if name is None or not _fits(name, text):
+        if name is None or not mlflow_tags.fits(key, text):
             kept[key] = text
         else:
             patch[name] = _without_credentials(text or "") if name == "git_remote" else text or ""
@@ -85,22 +77,26 @@ def to_tags(entity: Entity, mapped: Mapping[str, str]) -> dict[str, str]:
     """Return the tags that a client sees."""
     tags = {key: text for key, text in entity.tags.items() if not key.startswith(PRIVATE)}
     for key, name in mapped.items():
-        text = entity.fields.get(name)
-        if text and not (name == "user" and text == UNKNOWN_USER):
+        text = _shown(entity, name)
+        if text:
             tags[key] = text
     return tags
 
 
 def tag_of(entity: Entity, key: str, mapped: Mapping[str, str]) -> str | None:
     """Return one of the tags that a client sees."""
-    text: str | None = entity.fields.get(mapped[key]) if key in mapped else None
-    if text and not (key == "mlflow.user" and text == UNKNOWN_USER):
+    text = _shown(entity, mapped[key]) if key in mapped else None
+    if text:
         return text
     return None if key.startswith(PRIVATE) else entity.tags.get(key)
 
 
-def _fits(name: str, text: str | None) -> bool:
-    return name != "parent_run_id" or not text or RUN_ID.fullmatch(text) is not None
+def _shown(entity: Entity, name: str) -> str | None:
+    """Return a field as the text of its tag; None where no client has set one."""
+    text: str | None = entity.fields.get(name)
+    if name == "name" and UNNAMED in entity.tags:
+        return None
+    return None if name == "user" and text == UNKNOWN_USER else text
 
 
 def _without_credentials(url: str) -> str:

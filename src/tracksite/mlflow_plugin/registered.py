@@ -102,9 +102,11 @@ def create(ledger: Ledger, name: str, tags: dict[str, str], description: str | N
     ledger.patch(entity, patch)
 
 
-def touch(ledger: Ledger, entity: Entity, patch: dict[str, Any]) -> None:
-    """Write a change of a model or version, and when it was made."""
-    tags = {**patch.get("tags", {}), fields.UPDATED: str(now_ms())}
+def touch(
+    ledger: Ledger, entity: Entity, patch: dict[str, Any], time_ms: int | None = None
+) -> None:
+    """Write a change of a model or version, and when it was made; None is now."""
+    tags = {**patch.get("tags", {}), fields.UPDATED: str(time_ms or now_ms())}
     ledger.patch(entity, {"name": entity.fields["name"], **patch, "tags": tags})
 
 

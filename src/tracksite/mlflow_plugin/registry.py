@@ -31,6 +31,7 @@ from mlflow.utils import validation
 
 from tracksite.mlflow_plugin import models, registry_search, searching
 from tracksite.mlflow_plugin import registered as entries
+from tracksite.mlflow_plugin.experiments import now_ms
 from tracksite.mlflow_plugin.ledger import ledger_of
 from tracksite.mlflow_plugin.unsupported import refuse
 from tracksite.mlflow_plugin.uri import Artifacts, folder_of
@@ -224,12 +225,12 @@ class ModelRegistry(AbstractStore):
                 f"Valid stages are {DEFAULT_STAGES_FOR_GET_LATEST_VERSIONS}"
             )
         found = self._version(name, version)
-        model = self._model(name)
+        model, now = self._model(name), now_ms()
         for other in entries.versions(self.ledger, name) if archive_existing_versions else ():
             if entries.stage(other) == wanted and other.entity_id != found.entity_id:
-                entries.touch(self.ledger, other, {"stage": STAGE_ARCHIVED})
-        entries.touch(self.ledger, found, {"stage": wanted})
-        entries.touch(self.ledger, model, {})
+                entries.touch(self.ledger, other, {"stage": STAGE_ARCHIVED}, now)
+        entries.touch(self.ledger, found, {"stage": wanted}, now)
+        entries.touch(self.ledger, model, {}, now)
         return self.get_model_version(name, version)
 
     def delete_model_version(self, name: str, version: str | int) -> None:

@@ -12,6 +12,7 @@ from mlflow.entities.dataset_summary import _DatasetSummary
 from mlflow.entities.metric import MetricWithRunId
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import (
+    BAD_REQUEST,
     INVALID_PARAMETER_VALUE,
     RESOURCE_DOES_NOT_EXIST,
 )
@@ -233,6 +234,7 @@ class TrackingStore(AbstractStore):
             patch["ended_at"] = from_millis(end_time)
         if run_name:
             patch["name"] = run_name
+            patch.setdefault("tags", {})[fields.UNNAMED] = None
         over = run_status is not None and RunStatus.is_terminated(run_status)
         if run_status is not None and not over:
             self.ledger.resume(entity)
@@ -329,7 +331,10 @@ class TrackingStore(AbstractStore):
             raise MlflowException(
                 f"No tag with name: {key} in run with id {run_id}", RESOURCE_DOES_NOT_EXIST
             )
-        self.ledger.patch(entity, fields.to_patch({key: None}, fields.RUN_FIELDS))
+        patch = fields.to_patch({key: None}, fields.RUN_FIELDS)
+        if key == MLFLOW_RUN_NAME:  # the tag goes, the run keeps its name
+            patch = {"tags": {key: None, fields.UNNAMED: "1"}}
+        self.ledger.patch(entity, patch)
 
     def log_inputs(
         self,
@@ -597,6 +602,9 @@ class TrackingStore(AbstractStore):
         return models.entities_of(self.ledger, [entity], self.artifacts)[0]
 
     def _log_params(self, entity: Entity, params: list[Param]) -> None:
+        for one in params:
+            if one.value is None:  # a database says that its column cannot be null
+                raise MlflowException(f"Param {one.key!r} has no value: give it one.", BAD_REQUEST)
         clashes = [
             {"key": one.key, "old_value": entity.params[one.key], "new_value": one.value}
             for one in params
@@ -620,8 +628,13 @@ class TrackingStore(AbstractStore):
         models.log_metrics(self.ledger, entity.entity_id, metrics)
 
     def _set_tags(self, entity: Entity, tags: list[RunTag]) -> None:
-        if tags:
-            self.ledger.patch(entity, fields.to_patch(_texts(tags), fields.RUN_FIELDS))
+        if not tags:
+            return
+        texts = _texts(tags)
+        patch = fields.to_patch(texts, fields.RUN_FIELDS)
+        if MLFLOW_RUN_NAME in texts:
+            patch["tags"][fields.UNNAMED] = None
+        self.ledger.patch(entity, patch)
 
 
 def _texts(items: Any) -> dict[str, str]:  # noqa: ANN401 - lists of MLflow's pairs

@@ -11,12 +11,18 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PARENT = "mlflow.parentRunId"
+NOTE = "mlflow.note.content"
 FIELDS = {
     "mlflow.runName": "name",
-    PARENT: "parent_run_id",
-    "mlflow.note.content": "description",
     "mlflow.user": "user",
+    PARENT: "parent_run_id",
+    NOTE: "description",
     "mlflow.source.name": "source",
+}
+GIT = {  # which tracksite finds out by itself; what MLflow's clients say of it is a field too
+    "mlflow.source.git.commit": "git_commit",
+    "mlflow.source.git.branch": "git_branch",
+    "mlflow.source.git.repoURL": "git_remote",
 }
 _IN_FILTER = re.compile(
     rf"\btags?\.(?P<quote>[`\"]?)(?P<key>{'|'.join(map(re.escape, FIELDS))})(?P=quote)(?![\w.])",
@@ -30,13 +36,14 @@ def fields(tags: Mapping[str, str]) -> dict[str, Any]:
 
     A parent that is no run id stays a tag, and so does what says nothing.
     """
-    named = {
-        key: text
-        for key, text in tags.items()
-        if key in FIELDS and text and (key != PARENT or RUN_ID.fullmatch(text))
-    }
+    named = {key: text for key, text in tags.items() if key in FIELDS and text and fits(key, text)}
     kept = {key: text for key, text in tags.items() if key not in named}
     return {"tags": kept, **{FIELDS[key]: text for key, text in named.items()}}
+
+
+def fits(key: str, text: str | None) -> bool:
+    """Return whether what a tag says can be its field: a parent that is no run id cannot."""
+    return key != PARENT or not text or RUN_ID.fullmatch(text) is not None
 
 
 def shown(values: Mapping[str, Any]) -> dict[str, str]:
