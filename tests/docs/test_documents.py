@@ -8,9 +8,11 @@ import re
 import shlex
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
+import time
 import tomllib
 import urllib.request
 from pathlib import Path
@@ -61,6 +63,8 @@ def _run(command, folder):
         command = f"make -n -C {shlex.quote(str(ROOT))} {command.removeprefix('make ')}"
     if command.startswith("tracksite watch"):
         return _watch(command, folder)
+    if command.startswith("mlflow server"):
+        return _serve(command, folder)
     done = subprocess.run(
         ["bash", "-c", command], cwd=folder, capture_output=True, text=True, check=False
     )
@@ -101,6 +105,32 @@ def _watch(command, folder):
             watch.send_signal(signal.SIGINT)
             talk = watch.communicate(timeout=60)[1]
     assert watch.returncode == 0, talk
+
+
+def _serve(command, folder):
+    """MLflow's server comes up and answers with what is in the store."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{free.getsockname()[1]}"
+    server = subprocess.Popen(
+        [*shlex.split(command), "--port", url.rpartition(":")[2]],
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        asked = f"{url}/api/2.0/mlflow/experiments/get-by-name?experiment_name=Default"
+        for _ in range(300):
+            assert server.poll() is None, command
+            with contextlib.suppress(OSError), urllib.request.urlopen(asked, timeout=60) as answer:
+                assert b'"experiment_id": "0"' in answer.read()
+                return
+            time.sleep(0.2)
+        pytest.fail(f"no answer: {command}")
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(timeout=60)
 
 
 def _execute(block, page, names):
