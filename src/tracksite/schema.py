@@ -155,6 +155,8 @@ class Snapshot:
             its live log or its liveness does.
         alive: run_ids that a living writer is still logging to.
         problems: damaged files, left out of all of the above.
+        superseded: hashes of points parts in packs that do not count: the same log was saved
+            again when it was longer.
     """
 
     store_id: str
@@ -165,3 +167,4 @@ class Snapshot:
     stamps: Mapping[str, str]
     alive: frozenset[str] = frozenset()
     problems: tuple[Problem, ...] = field(default=())
+    superseded: frozenset[str] = frozenset()

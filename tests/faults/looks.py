@@ -10,7 +10,7 @@ import polars as pl
 
 from tracksite.query.runs import fold
 from tracksite.schema import Problem
-from tracksite.store.decoding import read_points
+from tracksite.store.histories import read_points
 from tracksite.store.local import open_store
 
 Point = tuple[str, int, str]  # key, step, value (as text: one NaN equals another)
@@ -33,8 +33,7 @@ def look(root: Path) -> Look:
     """Open a store anew, as another process would, and read all of it."""
     snapshot = open_store(root).snapshot()
     problems = list(snapshot.problems)
-    files = [file for files in snapshot.point_files.values() for file in files]
-    stored = read_points(files, list(snapshot.point_files), on_damage=problems.append)
+    stored = read_points(snapshot, list(snapshot.point_files), on_damage=problems.append)
     frame = pl.concat([stored, snapshot.live_points])
     points: dict[str, Counter[Point]] = {}
     for run_id, key, step, value in frame.select("run_id", "key", "step", "value").iter_rows():

@@ -97,7 +97,7 @@ def test_a_live_log_cut_anywhere_gives_every_whole_point(tmp_path, tally):
     writer.close()
     for cut in range(len(content) + 1):
         log.write_bytes(content[:cut])
-        live = reading.read_live(reading.list_segments(log.parent, None), (), [])
+        live = reading.read_live(reading.list_segments(log.parent, None), [])
         found = Counter(
             ("loss", int(step), repr(float(value)))
             for run in live

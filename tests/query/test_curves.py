@@ -19,7 +19,7 @@ from tests.query.made import snapshot_of
 from tracksite.errors import ArgumentError
 from tracksite.query import curves
 from tracksite.schema import points_schema
-from tracksite.store import decoding, parts
+from tracksite.store import histories, parts
 
 NAN = math.nan
 
@@ -115,7 +115,7 @@ def test_curves_in_chunks(snapshot, monkeypatch):
     files = {run: [table(run, "m", [float(at), 1.0])] for at, run in enumerate("abcde")}
     made = snapshot(files)
     scans = []
-    read = decoding.read_points
+    read = histories.read_points
     monkeypatch.setattr(
         curves, "read_points", lambda *args, **kw: scans.append(1) or read(*args, **kw)
     )

@@ -11,7 +11,7 @@ import polars as pl
 
 from tests.store.independent_reader import Found, plain, read_store
 from tracksite.query.runs import fold
-from tracksite.store.decoding import read_points
+from tracksite.store.histories import read_points
 from tracksite.store.local import open_store
 
 ELSEWHERE = {"host": "elsewhere", "pid": 1, "pid_started": "", "pid_space": "another"}
@@ -21,8 +21,7 @@ def as_found(root: Path) -> Found:
     """Return what tracksite reads, in the form of the independent reader."""
     snapshot = open_store(root).snapshot()
     states = {row.pop("run_id"): row for row in plain(fold(snapshot).to_dicts())}
-    files = [file for files in snapshot.point_files.values() for file in files]
-    frame = pl.concat([read_points(files, list(snapshot.point_files)), snapshot.live_points])
+    frame = pl.concat([read_points(snapshot, list(snapshot.point_files)), snapshot.live_points])
     frame = frame.with_columns(pl.col("timestamp").dt.epoch("us"))
     points = defaultdict(list)
     for run_id, *point in frame.sort("key", "step", "timestamp", maintain_order=True).iter_rows():

@@ -96,19 +96,24 @@ def read_store(root: Path, now: float | None = None) -> Found:
     live, loose, manifests = (listed(root / name) for name in ("live", "log", "manifest"))
     runs_packs, points_packs = in_force(root, manifests, found)
     packed = packed_rows(root, runs_packs, found)
-    parts = counted(root, loose, packed)
-    logs = live_logs(root, live, {*packed, *(c for c, table in parts if table == "runs")}, found)
-    rows = [*packed.values(), *loose_rows(root, parts, found)]
+    parts = not_packed(loose, packed)
+    saved = [*packed, *loose_rows(root, parts, found)]
+    logs = live_logs(root, live, set(map(commit_of, saved)), found)
+    rows = longest([*saved, *(log.row for log in logs.values())])
     for name, log in logs.items():
-        rows.append(log.row)
+        if not any(log.row is row for row in rows):
+            log.points.clear()
+            continue
         heartbeat = (root / "live" / name).stat().st_mtime
         if abs((time.time() if now is None else now) - heartbeat) < ALIVE_S:
             found.alive.add(log.row["run_id"])
-        elif not log.is_whole:
+        elif not log.is_whole and commit_of(log.row) not in map(commit_of, saved):
             found.damaged.add(f"live/{name}")
     found.states = folded(rows, found.alive)
-    read_packed_points(root, points_packs, packed, found)
-    read_loose_points(root, parts, found)
+    ours = {row["points_part"] for row in rows}
+    others = {row["points_part"] for row in saved} - ours
+    read_packed_points(root, points_packs, packed, others, found)
+    read_loose_points(root, parts, ours, set(map(commit_of, saved)), found)
     for log in logs.values():
         if log.points:
             found.points.setdefault(log.row["run_id"], []).extend(log.points)
@@ -223,9 +228,14 @@ def plain(value: Any) -> Any:
     return [plain(item) for item in value] if isinstance(value, list) else value
 
 
-def packed_rows(root: Path, names: list[str], found: Found) -> dict[Commit, Row]:
-    """Return the first row of each commit in the packs."""
-    packed: dict[Commit, Row] = {}
+def commit_of(row: Row) -> Commit:
+    """Return the commit of a row."""
+    return row["run_id"], row["writer"], row["seq"]
+
+
+def packed_rows(root: Path, names: list[str], found: Found) -> list[Row]:
+    """Return the first row of each commit and part in the packs."""
+    packed: dict[tuple[Commit, str], Row] = {}
     for name in names:
         try:
             rows = plain(parquet(pack_bytes(root, name)).to_pylist())
@@ -233,26 +243,43 @@ def packed_rows(root: Path, names: list[str], found: Found) -> dict[Commit, Row]
             found.damaged.add(f"packs/{name}")
             continue
         for row in rows:
-            packed.setdefault((row["run_id"], row["writer"], row["seq"]), row)
-    return packed
+            packed.setdefault((commit_of(row), row["part"]), row)
+    return list(packed.values())
 
 
-def counted(
-    root: Path, names: list[str], packed: dict[Commit, Row]
-) -> dict[tuple[Commit, str], str]:
-    """Return (commit, table) -> the file that counts, of what is not packed."""
-    parts: dict[tuple[Commit, str], str] = {}
+def not_packed(names: list[str], packed: list[Row]) -> dict[str, tuple[Commit, str, str]]:
+    """Return name -> (commit, hash, table) of the parts in `log/` that are not packed."""
+    taken = {row[name] for row in packed for name in ("part", "points_part")}
+    matches = {name: match for name in names if (match := PART.fullmatch(name))}
+    return {
+        name: ((it[1], it[2], int(it[3])), it[4], it[5])
+        for name, it in matches.items()
+        if it[4] not in taken
+    }
 
-    def rank(name: str) -> tuple[int, str]:
-        return (root / "log" / name).stat().st_size, name.partition("-")[2]
 
-    for name in names:
-        if match := PART.fullmatch(name):
-            commit = (match[1], match[2], int(match[3]))
-            place = (commit, match[5])
-            if commit not in packed and (place not in parts or rank(name) > rank(parts[place])):
-                parts[place] = name
-    return parts
+def length(row: Row) -> tuple[int, bool, int, bool, str]:
+    """Return what the longest row of a commit has most of."""
+    others = row.keys() - ITEM_KEYS.keys() - NOT_FOLDED - {"kind"}
+    items = sum(len(row.get(name) or ()) for name in ITEM_KEYS)
+    told = items + sum(row[name] is not None for name in others)
+    ended = row.get("status") not in {None, "running"}
+    return points_of(row), ended, told, row["part"] is not None, row["part"] or ""
+
+
+def points_of(row: Row) -> int:
+    """Return how many points a row is about."""
+    return sum(item["count"] for item in row.get("metrics") or ())
+
+
+def longest(rows: list[Row]) -> list[Row]:
+    """Return the longest row of each commit."""
+    best: dict[Commit, Row] = {}
+    for row in rows:
+        other = best.get(commit_of(row))
+        if other is None or length(row) > length(other):
+            best[commit_of(row)] = row
+    return list(best.values())
 
 
 def part(root: Path, name: str) -> pa.Table:
@@ -264,33 +291,53 @@ def part(root: Path, name: str) -> pa.Table:
     return parquet(content)
 
 
-def loose_rows(root: Path, parts: dict[tuple[Commit, str], str], found: Found) -> list[Row]:
-    """Return the patches in `log/`."""
+def loose_rows(root: Path, parts: dict[str, tuple[Commit, str, str]], found: Found) -> list[Row]:
+    """Return the patches in `log/`, with the hashes of their parts."""
     rows = []
-    for (commit, table), name in parts.items():
+    for name, (commit, digest, table) in parts.items():
         if table == "runs":
             try:
                 (row,) = plain(part(root, name).to_pylist())
-                demand((row["run_id"], row["writer"], row["seq"]) == commit, name)
-                rows.append(row)
+                demand(commit_of(row) == commit, name)
+                rows.append({**row, "part": digest, "points_part": own(root, parts, row)})
             except (DamageError, ValueError):
                 found.damaged.add(f"log/{name}")
     return rows
 
 
+def own(root: Path, parts: dict[str, tuple[Commit, str, str]], row: Row) -> str | None:
+    """Return the hash of the points part of a row in `log/`."""
+    mine = {
+        digest: name
+        for name, (commit, digest, table) in parts.items()
+        if table == "points" and commit == commit_of(row)
+    }
+    fits = [it for it in mine if len(mine) == 1 or rows_in(root, mine[it]) == points_of(row)]
+    return max(fits, default=None)
+
+
+def rows_in(root: Path, name: str) -> int:
+    """Return how many rows a part has, -1 if it is damaged."""
+    try:
+        return part(root, name).num_rows
+    except DamageError:
+        return -1
+
+
 def live_logs(root: Path, names: list[str], commits: set[Commit], found: Found) -> dict[str, Log]:
-    """Return the live logs that no part stands for."""
+    """Return the live logs; damage is not named where there is a part of the commit."""
     logs = {}
     for name in names:
         match = LIVE.fullmatch(name)
-        if not match or (match[1], match[2], int(match[3])) in commits:
+        if not match:
             continue
         content = (root / "live" / name).read_bytes()
         try:
             if content.strip(b"\0"):
                 logs[name] = live_log(content, (match[1], match[2], int(match[3])))
         except (DamageError, ValueError, KeyError):
-            found.damaged.add(f"live/{name}")
+            if (match[1], match[2], int(match[3])) not in commits:
+                found.damaged.add(f"live/{name}")
     return logs
 
 
@@ -323,6 +370,7 @@ def live_log(content: bytes, commit: Commit) -> Log:
     for item in row.get("params") or ():
         item["number"] = number_of(item["text"])
     row |= {"run_id": commit[0], "writer": commit[1], "seq": commit[2]}
+    row |= {"part": None, "points_part": None}
     return Log(header, {**row, "timestamp": header["opened_at"]}, points, is_whole)
 
 
@@ -464,11 +512,11 @@ def chosen(summaries: tuple[Row, Row], name: str, better: Any) -> Row:
 
 
 def read_packed_points(
-    root: Path, names: list[str], packed: dict[Commit, Row], found: Found
+    root: Path, names: list[str], packed: list[Row], others: set[str], found: Found
 ) -> None:
-    """Add the points of packed runs."""
-    wanted = {row["run_id"] for row in packed.values() if row["points_part"] is not None}
-    seen: set[str] = set()
+    """Add the points of packed runs, but for those of parts that do not count."""
+    wanted = {row["run_id"] for row in packed if row["points_part"] is not None}
+    seen = set(others)
     for name in sorted(names):
         try:
             table = parquet(pack_bytes(root, name))
@@ -479,10 +527,17 @@ def read_packed_points(
             found.damaged.add(f"packs/{name}")
 
 
-def read_loose_points(root: Path, parts: dict[tuple[Commit, str], str], found: Found) -> None:
-    """Add the points in `log/` that a patch commits."""
-    for (commit, table), name in parts.items():
-        if table == "points" and (commit, "runs") in parts:
+def read_loose_points(
+    root: Path,
+    parts: dict[str, tuple[Commit, str, str]],
+    ours: set[str],
+    readable: set[Commit],
+    found: Found,
+) -> None:
+    """Add the points in `log/` of rows that count, and of rows that are all damaged."""
+    damaged = {commit for commit, _, table in parts.values() if table == "runs"} - readable
+    for name, (commit, digest, table) in parts.items():
+        if table == "points" and (digest in ours or commit in damaged):
             try:
                 points = part(root, name)
                 demand(not set(points["run_id"].to_pylist()) - {commit[0]}, name)

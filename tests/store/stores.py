@@ -9,7 +9,7 @@ import polars as pl
 from tracksite.query.runs import fold
 from tracksite.schema import Snapshot
 from tracksite.store import packing
-from tracksite.store.decoding import read_points
+from tracksite.store.histories import read_points
 from tracksite.store.ids import new_run_id
 from tracksite.store.local import LocalStore
 
@@ -34,8 +34,7 @@ def log_run(store: LocalStore, points: int = 20, parts_count: int = 1, **fields)
 def seen(store: LocalStore) -> Seen:
     """Return what a reader of the whole store sees: snapshot, states and points."""
     snapshot = store.snapshot()
-    files = [file for files in snapshot.point_files.values() for file in files]
-    points = read_points(files, list(snapshot.point_files))
+    points = read_points(snapshot, list(snapshot.point_files))
     points = pl.concat([points, snapshot.live_points])
     ordered = points.sort("run_id", "key", "step", "timestamp", "value")
     return snapshot, fold(snapshot), ordered

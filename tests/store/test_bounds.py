@@ -36,12 +36,11 @@ HEADER = {
 READ = """
 import resource, sys
 from tracksite.query.runs import fold
-from tracksite.store.decoding import read_points
+from tracksite.store.histories import read_points
 from tracksite.store.local import open_store
 resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[2]), -1))
 snapshot = open_store(sys.argv[1]).snapshot()
-files = [file for files in snapshot.point_files.values() for file in files]
-points = read_points(files, list(snapshot.point_files))
+points = read_points(snapshot, list(snapshot.point_files))
 print(fold(snapshot).height, points.height, *[one.path for one in snapshot.problems])
 """
 

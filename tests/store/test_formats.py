@@ -23,7 +23,7 @@ from tracksite.errors import BuildError, StoreError
 from tracksite.schema import FORMAT_KEY
 from tracksite.store import merging, packs, parts, recovery, verdicts
 from tracksite.store.blocks import BLOCK
-from tracksite.store.decoding import read_points
+from tracksite.store.histories import read_points
 from tracksite.store.livelog import SLOT, patch_frame
 from tracksite.store.local import LocalStore, open_store
 from tracksite.store.replay import read_segment
@@ -178,8 +178,7 @@ def test_a_pack_of_a_newer_format_is_refused_alone(store, table):
         assert_refused(store, store.root / "packs" / file, {other})
     else:
         problems = []
-        files = [path for paths in store.snapshot().point_files.values() for path in paths]
-        found = read_points(files, [newer, other], on_damage=problems.append)
+        found = read_points(store.snapshot(), [newer, other], on_damage=problems.append)
         assert set(found["run_id"]) == {other}
         assert [problem.path for problem in problems] == [f"packs/{file}"]
         assert "format 9" in problems[0].message

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tracksite.mlflow_plugin.entity import Entity, from_row, to_us
 from tracksite.query.runs import fold
-from tracksite.store.decoding import read_points
+from tracksite.store.histories import read_points
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -47,11 +47,10 @@ class Present:
         """Return the points of some series; columns as `points_schema()`."""
         import polars as pl
 
-        files = self._snapshot.point_files.get(entity_id, ())
         live = self._snapshot.live_points.filter(
             pl.col("run_id") == entity_id, pl.col("key").is_in(list(keys))
         )
-        return pl.concat([read_points(files, [entity_id], keys), live])
+        return pl.concat([read_points(self._snapshot, [entity_id], keys), live])
 
 
 def fingerprint(summary: dict[str, Any]) -> Fingerprint:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mlflow.entities import Metric
 
-from tracksite.store.decoding import read_points
+from tracksite.store.histories import read_points
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -24,8 +24,7 @@ def points(
     import polars as pl
 
     snapshot = ledger.store.snapshot(entity_ids)
-    files = [file for one in entity_ids for file in snapshot.point_files.get(one, ())]
-    found = read_points(files, entity_ids, keys)
+    found = read_points(snapshot, entity_ids, keys)
     live = snapshot.live_points.filter(pl.col("run_id").is_in(sorted(entity_ids)))
     return pl.concat(
         [found, live if keys is None else live.filter(pl.col("key").is_in(list(keys)))]

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from tracksite.errors import ArgumentError
-from tracksite.store.decoding import read_points
+from tracksite.store.histories import read_points
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -183,8 +183,7 @@ def _points(
     wanted = pl.col("run_id").is_in(list(run_ids))
     if keys is not None:
         wanted &= pl.col("key").is_in(list(keys))
-    files = chain.from_iterable(snapshot.point_files.get(run_id, ()) for run_id in run_ids)
-    logged = read_points(files, run_ids, keys, on_damage=_warn)
+    logged = read_points(snapshot, run_ids, keys, on_damage=_warn)
     live = snapshot.live_points.filter(wanted)
     found = pl.concat([logged, live]).select(COLUMNS)
     place = pl.DataFrame({"run_id": run_ids, "place": range(len(run_ids))}).unique(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tracksite.errors import DamageError
@@ -11,8 +10,9 @@ from tracksite.schema import Problem, points_schema, runs_schema
 from tracksite.store import bounds, packs, parts, verdicts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Sequence
     from concurrent.futures import Executor
+    from pathlib import Path
 
     import polars as pl
     import pyarrow as pa
@@ -30,6 +30,8 @@ def read_patches(
 ) -> pl.DataFrame:
     """Return the rows of every sound `runs` part, and name the damaged ones.
 
+    Columns as `packs.packed_schema()`: `part` is the hash in the part's name, `points_part` null.
+
     Args:
         folder: the store's `log/`.
         names: what is in it.
@@ -46,7 +48,21 @@ def read_patches(
         else:
             problems.append(outcome)
     known |= verdicts.of(folder / part.file for part, _ in sound if part.file not in known)
-    return decode(sound, empty_patches(), problems.append)
+    damaged: list[Problem] = []
+    rows = decode(sound, empty_patches(), damaged.append)
+    problems += damaged
+    paths = {problem.path for problem in damaged}
+    hashes = [part.hash for part, _ in sound if f"log/{part.file}" not in paths]
+    return with_parts(rows, hashes)
+
+
+def with_parts(rows: pl.DataFrame, hashes: Sequence[str | None]) -> pl.DataFrame:
+    """Return patches with the hashes of their parts, columns as `packs.packed_schema()`."""
+    import polars as pl
+
+    return rows.with_columns(
+        pl.Series("part", hashes, pl.String), pl.lit(None, pl.String).alias("points_part")
+    )
 
 
 def checked(folder: Path, part: parts.PartName, *, known: bool = False) -> bytes:
@@ -159,67 +175,9 @@ def _damage(folder: Path, part: parts.PartName) -> Problem | None:
     return None if isinstance(outcome, bytes) else outcome
 
 
-def read_points(
-    files: Iterable[str],
-    run_ids: Collection[str],
-    keys: Collection[str] | None = None,
-    *,
-    on_damage: Callable[[Problem], object] = bool,
-) -> pl.DataFrame:
-    """Return points, every byte checked as it is read; columns as `points_schema()`.
-
-    Args:
-        files: of `Snapshot.point_files`.
-        run_ids: whose points.
-        keys: of which metrics; None for all.
-        on_damage: told of each file whose points are left out because it is damaged or gone.
-    """
-    import polars as pl
-
-    empty = empty_points()
-    loose: list[tuple[parts.PartName, bytes]] = []
-    frames = []
-    for path in map(Path, dict.fromkeys(files)):
-        part = parts.parse_name(path.name)
-        try:
-            if part is None:
-                root = path.parent.parent
-                frames.append(packs.read_packed_points(root, path.name, run_ids, keys))
-            else:
-                loose.append((part, parts.read_checked(path.parent, part)))
-        except (DamageError, FileNotFoundError) as error:
-            owner = part.run_id if part else None
-            on_damage(Problem(f"{path.parent.name}/{path.name}", owner, str(error)))
-    wanted = pl.col("run_id").is_in(sorted(run_ids))
-    if keys is not None:
-        wanted &= pl.col("key").is_in(sorted(keys))
-    return pl.concat([_once(frames, empty), decode(loose, empty, on_damage).filter(wanted)])
-
-
-def _once(packed: list[pl.DataFrame], empty: pl.DataFrame) -> pl.DataFrame:
-    """Return the points of packs, those of each part from the first pack that has it."""
-    import polars as pl
-
-    if not packed:
-        return empty
-    points = pl.concat(
-        frame.with_columns(pl.lit(number).alias("pack")) for number, frame in enumerate(packed)
-    )
-    if len(packed) > 1:
-        points = points.filter(pl.col("pack") == pl.col("pack").min().over("run_id", "part"))
-    return points.select(empty.columns)
-
-
 def empty_packed() -> pl.DataFrame:
     """Return no packed patches, with every column of `packs.packed_schema()`."""
     return _empty(packs.packed_schema())
-
-
-def concatenated(patches: pl.DataFrame, packed: pl.DataFrame) -> pl.DataFrame:
-    """Return loose and packed patches as one frame, columns as `runs_schema()`."""
-    import polars as pl
-
-    return pl.concat([patches, packed.select(patches.columns)]) if packed.height else patches
 
 
 def empty_patches() -> pl.DataFrame:

@@ -106,6 +106,7 @@ class Segment:
         self.owner = 0
         self.keys: dict[str, int] = {}
         self.sealed = False
+        self._right_to_seal = [True]
         self.trouble: OSError | None = None
         self._file: int | None = None
         self._entered = False  # durably, in its folder
@@ -199,11 +200,16 @@ class Segment:
             self._entered = True
         os.utime(self._file)
 
-    def seal(self) -> None:
-        """Let nobody append any more."""
+    def seal(self) -> bool:
+        """Let nobody append any more; return whether it was this call that sealed it."""
+        try:
+            self._right_to_seal.pop()  # no signal is handled within
+        except IndexError:
+            return False
         self.sealed, self.owner = True, 0
         if isinstance(self.buffer, mmap.mmap):
             self.buffer.close()
+        return True
 
     def content(self) -> bytes:
         """Return the frames of a sealed segment."""

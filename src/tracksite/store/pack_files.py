@@ -11,6 +11,7 @@ from tracksite.errors import DamageError
 from tracksite.schema import FORMAT, FORMAT_KEY
 from tracksite.store import bounds, decoding, packs, parts
 from tracksite.store.packs import PackFile
+from tracksite.store.versions import Commit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -23,7 +24,6 @@ PACK_BYTES = 1 << 26  # of points, as parts
 GROUP_ROWS = 65_536
 OPTIONS = {**parts.POINTS_OPTIONS, "use_dictionary": ["run_id", "key", "part"]}
 
-Commit: TypeAlias = tuple[str, str, int]  # run_id, writer, seq
 Batch: TypeAlias = dict[Commit, dict[str, parts.PartName]]  # by table
 
 

@@ -13,14 +13,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tracksite.errors import StoreError
-from tracksite.store import packs, parts, reading
-from tracksite.store.pack_files import Batch, Commit, write_batch, write_runs
+from tracksite.store import packs, parts, reading, versions
+from tracksite.store.pack_files import Batch, write_batch, write_runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from tracksite.store.packs import Manifest, PackFile
+    from tracksite.store.versions import Commit
 
 GRACE_S = 3600.0
 DUE_PARTS = 5_000  # so many loose parts are packed without being asked
@@ -84,24 +85,18 @@ def _pack_batch(root: Path, store_id: str) -> int | None:
     return sum(map(len, batch.values())) if published else 0
 
 
-def _loose(root: Path, manifest: Manifest) -> dict[Commit, dict[str, parts.PartName]]:
+def _loose(root: Path, manifest: Manifest) -> Batch:
     """Return the parts that can be packed, by commit: of runs without a live log, not packed."""
     live = {segment[:32] for segment in reading.names_in(root / "live", None)}
-    taken = packed_commits(root, manifest)
-    found: defaultdict[Commit, dict[str, parts.PartName]] = defaultdict(dict)
+    taken = packs.packed_hashes(root, manifest.runs)
+    found: defaultdict[Commit, list[parts.PartName]] = defaultdict(list)
     for part in reading.list_parts(root / "log", None):
-        if part.run_id not in live and part.commit not in taken:
-            found[part.commit][part.table] = part
-    return {commit: tables for commit, tables in found.items() if "runs" in tables}
-
-
-def packed_commits(root: Path, manifest: Manifest) -> set[Commit]:
-    """Return (run_id, writer, seq) of everything that is in a pack."""
-    columns = ["run_id", "writer", "seq"]
+        if part.run_id not in live and part.hash not in taken:
+            found[part.commit].append(part)
     return {
-        commit
-        for one in manifest.runs
-        for commit in packs.read_packed(root, one.file, columns).iter_rows()
+        commit: tables
+        for commit, names in found.items()
+        if "runs" in (tables := versions.chosen(root / "log", names))
     }
 
 
@@ -133,7 +128,7 @@ def _compacted(root: Path, store_id: str, manifest: Manifest) -> Manifest:
     if len(manifest.runs) <= SMALL_PACKS:
         return manifest
     rows = pl.concat([packs.read_packed(root, one.file) for one in manifest.runs])
-    rows = rows.unique(["run_id", "writer", "seq"], keep="first", maintain_order=True)
+    rows = rows.unique([*versions.COMMIT, "part"], keep="first", maintain_order=True)
     merged = replace(
         manifest,
         version=manifest.version + 1,
@@ -149,11 +144,11 @@ def _remove(root: Path, store_id: str, manifest: Manifest, grace_s: float, now: 
     in_force = root / "manifest" / packs.manifest_name(store_id, manifest.version)
     if not manifest.version or _age(in_force, now) < grace_s:
         return 0
-    taken = packed_commits(root, manifest)
+    taken = packs.packed_hashes(root, manifest.runs)
     old = [
         root / "log" / part.file
         for part in reading.list_parts(root / "log", None)
-        if part.commit in taken
+        if part.hash in taken
     ]
     current = {one.file for one in (*manifest.runs, *manifest.points)}
     old += [

@@ -25,7 +25,7 @@ from tracksite.store import bounds, doubled, parts, reading
 from tracksite.store.blocks import CheckedFile, decode_blocks, encode_blocks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
     from pathlib import Path
 
     import polars as pl
@@ -186,17 +186,27 @@ def open_pack(root: Path, file: str) -> IO[bytes] | CheckedFile:
     Where the `.blocks` file is damaged or gone, the whole pack is checked against its name.
 
     Raises:
-        DamageError: the pack is damaged beyond mending.
-        FileNotFoundError: it is gone.
+        DamageError: the pack is damaged beyond mending, or is gone although it counts.
+        FileNotFoundError: it is gone because it does not count any more.
     """
     path, name = root / "packs" / file, file + BLOCKS
     try:
         return CheckedFile(path, decode_blocks(name, (root / "packs" / name).read_bytes()))
     except (DamageError, FileNotFoundError) as error:
-        content = path.read_bytes()
+        content = _whole(root, path)
         if parts.digest(content) != file[:40]:
             raise DamageError(f"{file} is damaged: restore it from a copy.") from error
         return io.BytesIO(content)
+
+
+def _whole(root: Path, path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        manifest = newest_manifest(root, on_damage=lambda *_: None)
+        if path.name in {one.file for one in (*manifest.runs, *manifest.points)}:
+            raise DamageError(f"{path.name} is gone: restore it from a copy.") from error
+        raise
 
 
 def packed_schema() -> pa.Schema:
@@ -269,6 +279,27 @@ def packed_numbers(root: Path, store_id: str, run_id: str) -> list[int]:
         if one.may_hold(run_id):
             rows = read_packed(root, one.file, ["run_id", "seq"])
             found += [seq for owner, seq in rows.iter_rows() if owner == run_id]
+    return found
+
+
+def packed_hashes(
+    root: Path, files: Iterable[PackFile], run_ids: Collection[str] | None = None
+) -> set[str]:
+    """Return the hashes of the parts of some runs (of all when None) that are in packs.
+
+    Raises:
+        DamageError: a pack cannot be read.
+        FileNotFoundError: a pack was replaced meanwhile: ask again.
+    """
+    import polars as pl
+
+    found: set[str] = set()
+    for one in files:
+        if run_ids is None or any(map(one.may_hold, run_ids)):
+            rows = read_packed(root, one.file, ["run_id", "part", "points_part"])
+            if run_ids is not None:
+                rows = rows.filter(pl.col("run_id").is_in(sorted(run_ids)))
+            found.update(rows["part"].drop_nulls(), rows["points_part"].drop_nulls())
     return found
 
 

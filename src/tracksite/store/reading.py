@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tracksite.errors import DamageError
 from tracksite.schema import KINDS, Problem, points_schema
@@ -65,16 +65,18 @@ class SegmentName:
 
 @dataclass(frozen=True)
 class LiveRun:
-    """A live log that no part stands for yet.
+    """What a live log says.
 
     Attributes:
         run_id: whose log.
+        commit: what its parts will be called.
         alive: whether its writer still runs.
         segment: what it says.
         row: its patch as one row of `runs_schema()`.
     """
 
     run_id: str
+    commit: tuple[str, str, int]
     alive: bool
     segment: LiveSegment
     row: pa.Table
@@ -104,28 +106,8 @@ def folders_in(folder: Path) -> list[str]:
 
 
 def list_parts(folder: Path, run_ids: Collection[str] | None) -> list[parts.PartName]:
-    """Return the parts in `log/`, one for each (run_id, writer, seq, table).
-
-    A log that was saved by its reader and again, longer, by a writer that came back gives two
-    parts of one commit: the longer one holds all of the shorter one.
-    """
-    found: dict[tuple[Any, ...], parts.PartName] = {}
-    for file in names_in(folder, run_ids):
-        part = parts.parse_name(file)
-        if part is None:
-            continue
-        other = found.get((*part.commit, part.table))
-        if other is not None:
-            part = max((part, other), key=lambda item: (_size(folder / item.file), item.hash))
-        found[*part.commit, part.table] = part
-    return sorted(found.values())
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return -1
+    """Return the parts in `log/`, in order of name; a commit may have several `versions`."""
+    return sorted(filter(None, map(parts.parse_name, names_in(folder, run_ids))))
 
 
 def list_segments(folder: Path, run_ids: Collection[str] | None) -> list[SegmentName]:
@@ -176,19 +158,15 @@ def has_writer(segment: SegmentName) -> bool:
         return False
 
 
-def read_live(
-    segments: Iterable[SegmentName],
-    committed: Collection[tuple[str, str, int]],
-    problems: list[Problem],
-) -> list[LiveRun]:
-    """Return the live logs that are not parts yet, and name the unreadable ones."""
+def read_live(segments: Iterable[SegmentName], problems: list[Problem]) -> list[LiveRun]:
+    """Return what the live logs say, and name the unreadable ones."""
     live = []
     for segment in segments:
-        if segment.commit in committed or segment.blank:
+        if segment.blank:
             continue
         try:
             content, alive = decode(segment), has_writer(segment)
-            live.append(LiveRun(segment.run_id, alive, content, _live_row(content)))
+            live.append(LiveRun(segment.run_id, segment.commit, alive, content, _live_row(content)))
             if content.damaged and not alive:  # what is being written may be read half
                 message = f"{segment.file} is damaged in {content.damaged} places, the rest is read"
                 problems.append(Problem(f"live/{segment.file}", segment.run_id, message))
@@ -198,14 +176,6 @@ def read_live(
             message = f"{segment.file} holds what no patch can: {error}"
             problems.append(Problem(f"live/{segment.file}", segment.run_id, message))
     return live
-
-
-def with_live(frame: pl.DataFrame, live: Iterable[LiveRun]) -> pl.DataFrame:
-    """Return the patches with one more row for each live log."""
-    import polars as pl
-
-    rows = [pl.DataFrame(pl.from_arrow(run.row)) for run in live]
-    return pl.concat([frame, *rows]) if rows else frame
 
 
 def _live_row(segment: LiveSegment) -> pa.Table:

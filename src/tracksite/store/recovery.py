@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from tracksite.errors import DamageError
-from tracksite.store import packing, packs, parts, reading
+from tracksite.store import parts, reading
 from tracksite.store.process import is_local
 from tracksite.store.saving import save_segment
 
@@ -39,23 +39,18 @@ def recover(root: Path, *, now: float) -> list[str]:
         return []
     earliest = min(now, _clock_of(root / "live"))
     dead = [one for one in segments if _is_dead(one, earliest)]
-    ids = {one.run_id for one in dead}
-    committed = {
-        part.commit for part in reading.list_parts(root / "log", ids) if part.table == "runs"
-    }
-    committed |= packing.packed_commits(root, packs.newest_manifest(root))
     for one in dead:
-        if one.commit not in committed and not _saved(root, one):
+        if not _saved(root, one):
             continue
         (root / "live" / one.file).unlink(missing_ok=True)
     parts.sync_folder(root / "live")
-    return sorted(ids)
+    return sorted({one.run_id for one in dead})
 
 
 def _saved(root: Path, segment: reading.SegmentName) -> bool:
     """Save a log that is sound; a damaged one stays, so that it goes on being named."""
     problems: list[Problem] = []
-    sound = bool(reading.read_live([segment], (), problems)) and not problems
+    sound = bool(reading.read_live([segment], problems)) and not problems
     if sound:
         save_segment(root, segment.content)
     return sound

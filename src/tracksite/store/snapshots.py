@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from tracksite.errors import DamageError, StoreError
-from tracksite.schema import Problem, Snapshot
-from tracksite.store import decoding, packs, parts, reading, verdicts
+from tracksite.schema import Problem, Snapshot, runs_schema
+from tracksite.store import decoding, packs, parts, reading, verdicts, versions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from tracksite.store.packs import Manifest
 
 _ATTEMPTS = 20
-_COMMIT = ["run_id", "writer", "seq"]
 
 
 def take(root: Path, store_id: str, run_ids: Collection[str] | None) -> Snapshot:
@@ -41,30 +40,84 @@ def take(root: Path, store_id: str, run_ids: Collection[str] | None) -> Snapshot
 
 
 def _take(root: Path, store_id: str, wanted: frozenset[str] | None) -> Snapshot:
+    import polars as pl
+
     problems: list[Problem] = []
     segments = reading.list_segments(root / "live", wanted)
     loose = reading.list_parts(root / "log", wanted)
     manifest = _manifest(root, store_id, problems)
     packed = _packed_rows(root, manifest, wanted, problems)
     names = _not_packed(loose, packed)
-    committed = {part.commit for part in names if part.table == "runs"}
-    live = reading.read_live(segments, committed | _commits(packed, segments), problems)
-    points = [p for p in names if p.table == "points" and p.commit in committed]
+    points = [part for part in names if part.table == "points"]
     with ThreadPoolExecutor() as pool, verdicts.on(root / "log", names) as known:
         patches = decoding.read_patches(root / "log", names, pool, problems, known)
+        saved = pl.concat([versions.paired(root / "log", patches, points), packed])
+        live = _live(segments, saved, problems)
+        rows = _with_live(saved, live)
+        counted = versions.longest(rows)
+        points = _of(points, rows, counted, names)
         point_files = decoding.check_points(root / "log", points, pool, problems, known)
     for run_id, files in _packed_points(root, manifest, packed).items():
         point_files[run_id] = (*point_files.get(run_id, ()), *files)
+    live = _counting(live, counted)
     return Snapshot(
         store_id=store_id,
         root=str(root),
-        patches=reading.with_live(decoding.concatenated(patches, packed), live),
+        patches=counted.select(runs_schema().names),
         point_files=point_files,
+        superseded=_superseded(rows, counted),
         live_points=reading.live_points(live),
         stamps=_stamps(names, packed, segments, live),
         alive=frozenset(run.run_id for run in live if run.alive),
         problems=tuple(sorted(set(problems), key=lambda problem: problem.path)),
     )
+
+
+def _live(
+    segments: Sequence[reading.SegmentName], saved: pl.DataFrame, problems: list[Problem]
+) -> list[reading.LiveRun]:
+    """Return the live logs; those of logs that were saved are not named where they are damaged."""
+    committed = _commits(saved, segments)
+    open_logs = [one for one in segments if one.commit not in committed]
+    again = [one for one in segments if one.commit in committed]
+    return reading.read_live(open_logs, problems) + reading.read_live(again, [])
+
+
+def _with_live(saved: pl.DataFrame, live: Sequence[reading.LiveRun]) -> pl.DataFrame:
+    """Return patches and one more row, without the hash of a part, for each live log."""
+    import polars as pl
+
+    if not live:
+        return saved
+    rows = pl.concat([pl.DataFrame(pl.from_arrow(run.row)) for run in live])
+    return pl.concat([saved, decoding.with_parts(rows, [None] * len(live))])
+
+
+def _counting(live: Sequence[reading.LiveRun], counted: pl.DataFrame) -> list[reading.LiveRun]:
+    """Return the live logs that no part stands for: it is as long as they are, or longer."""
+    import polars as pl
+
+    found = _commits(counted.filter(pl.col("part").is_null()), live)
+    return [run for run in live if run.commit in found]
+
+
+def _of(
+    points: list[parts.PartName],
+    rows: pl.DataFrame,
+    counted: pl.DataFrame,
+    names: Iterable[parts.PartName],
+) -> list[parts.PartName]:
+    """Return the points parts of the rows that count, and of rows that are damaged."""
+    hashes, readable = _hashes(counted, points), _commits(rows, points)
+    committed = {part.commit for part in names if part.table == "runs"} - readable
+    return [part for part in points if part.hash in hashes or part.commit in committed]
+
+
+def _superseded(rows: pl.DataFrame, counted: pl.DataFrame) -> frozenset[str]:
+    """Return the points parts of rows that do not count."""
+    if rows.height == counted.height:
+        return frozenset()
+    return frozenset(rows["points_part"].drop_nulls()) - set(counted["points_part"].drop_nulls())
 
 
 def _manifest(root: Path, store_id: str, problems: list[Problem]) -> Manifest:
@@ -81,7 +134,7 @@ def _manifest(root: Path, store_id: str, problems: list[Problem]) -> Manifest:
 def _packed_rows(
     root: Path, manifest: Manifest, wanted: frozenset[str] | None, problems: list[Problem]
 ) -> pl.DataFrame:
-    """Return the rows of the packs, each commit once."""
+    """Return the rows of the packs, each version of a commit once."""
     import polars as pl
 
     frames = [decoding.empty_packed()]
@@ -96,7 +149,8 @@ def _packed_rows(
         if wanted is not None:
             rows = rows.filter(pl.col("run_id").is_in(sorted(wanted)))
         frames.append(rows)
-    return pl.concat(frames).unique(_COMMIT, keep="first", maintain_order=True)
+    rows = pl.concat(frames)
+    return rows.unique([*versions.COMMIT, "part"], keep="first", maintain_order=True)
 
 
 def _namer(file: str, problems: list[Problem]) -> Callable[[int], None]:
@@ -108,18 +162,29 @@ def _namer(file: str, problems: list[Problem]) -> Callable[[int], None]:
 
 
 def _not_packed(loose: Sequence[parts.PartName], packed: pl.DataFrame) -> list[parts.PartName]:
-    taken = _commits(packed, loose)
-    return [part for part in loose if part.commit not in taken]
+    taken = _hashes(packed, loose)
+    return [part for part in loose if part.hash not in taken]
+
+
+def _hashes(rows: pl.DataFrame, beside: Iterable[parts.PartName]) -> set[str]:
+    """Return the hashes of the parts that rows stand for, of the runs of some loose parts."""
+    mine = _beside(rows, beside)
+    return {*mine["part"].drop_nulls(), *mine["points_part"].drop_nulls()}
 
 
 def _commits(
-    packed: pl.DataFrame, beside: Iterable[parts.PartName | reading.SegmentName]
-) -> set[tuple[str, str, int]]:
-    """Return the commits in packs, of the runs that also have files outside them."""
+    rows: pl.DataFrame, beside: Iterable[parts.PartName | reading.LiveRun | reading.SegmentName]
+) -> set[versions.Commit]:
+    """Return the commits of rows, of the runs of some parts or live logs."""
+    return set(_beside(rows, beside).select(versions.COMMIT).iter_rows())
+
+
+def _beside(
+    rows: pl.DataFrame, some: Iterable[parts.PartName | reading.LiveRun | reading.SegmentName]
+) -> pl.DataFrame:
     import polars as pl
 
-    ids = sorted({one.run_id for one in beside})
-    return set(packed.filter(pl.col("run_id").is_in(ids)).select(_COMMIT).iter_rows())
+    return rows.filter(pl.col("run_id").is_in(sorted({one.run_id for one in some})))
 
 
 def _packed_points(

@@ -258,9 +258,9 @@ class RunWriter:
             fresh.close(remove=True)
 
     def _seal(self) -> None:
-        if not self._segment.sealed:
-            self._segment.seal()
-            self._sealed.append(self._segment)
+        segment = self._segment
+        if segment.seal():  # a signal handler may have done so just now
+            self._sealed.append(segment)
 
     def _open(self, seq: int) -> Segment:
         name = f"{self.run_id}.{self.writer_id}.{seq}.wal"

@@ -1,0 +1,126 @@
+"""Versions: a live log that was saved more than once, of which the longest counts.
+
+A log whose writer is taken for dead (by another host after a day, or in a copy of the store that
+was made while the run went on) is saved as it is then. The writer, or a later copy, saves it again
+under the same commit. Each version begins as the shorter ones do, so the longest says all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import defaultdict
+from typing import TYPE_CHECKING, TypeAlias
+
+from tracksite.errors import DamageError
+from tracksite.schema import LIST_KEYS, SCALAR_FIELDS, STATUSES, points_schema
+from tracksite.store import bounds, decoding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    import polars as pl
+
+    from tracksite.store import parts
+
+Commit: TypeAlias = tuple[str, str, int]  # run_id, writer, seq
+COMMIT = ["run_id", "writer", "seq"]
+
+
+def longest(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return one row of each commit: the longest, in the order in which they come.
+
+    Longest is what has the most points, then one whose run has ended, then the most items in its
+    lists and scalars that are not null; of equally long ones the greatest `part`, so one that is in
+    a part before a live log.
+
+    Args:
+        rows: columns of `packs.packed_schema()`; `part` is null for a live log.
+    """
+    import polars as pl
+
+    if rows.n_unique(COMMIT) == rows.height:
+        return rows
+    items = [pl.col(name).list.len().fill_null(0) for name in LIST_KEYS]
+    told = [pl.col(name).is_not_null().cast(pl.UInt32) for name in SCALAR_FIELDS]
+    doubled = pl.struct(COMMIT).is_duplicated()
+    ranked = (
+        rows.with_row_index("place")
+        .filter(doubled)
+        .select(
+            *COMMIT,
+            points_of().alias("points"),
+            pl.col("status").is_in(STATUSES[1:]).fill_null(value=False).alias("ended"),
+            pl.sum_horizontal(*items, *told).alias("said"),
+            "part",
+            "place",
+        )
+        .sort("points", "ended", "said", "part", descending=True, nulls_last=True)
+    )
+    losers = ranked.filter(~pl.struct(COMMIT).is_first_distinct())["place"]
+    return (
+        rows.with_row_index("place").filter(~pl.col("place").is_in(losers.implode())).drop("place")
+    )
+
+
+def paired(folder: Path, rows: pl.DataFrame, points: Iterable[parts.PartName]) -> pl.DataFrame:
+    """Return the rows of loose parts with the hashes of their points parts.
+
+    Where a commit has several, a row's own is the one with as many points as the row is about.
+
+    Args:
+        folder: the store's `log/`.
+        rows: columns of `packs.packed_schema()`.
+        points: the points parts in `folder` that are not in packs.
+    """
+    import polars as pl
+
+    known: defaultdict[Commit, list[parts.PartName]] = defaultdict(list)
+    for part in points:
+        known[part.commit].append(part)
+    found = [
+        _own(folder, known[run_id, writer, seq], count)
+        for run_id, writer, seq, count in rows.select(*COMMIT, points_of()).iter_rows()
+    ]
+    return rows.with_columns(pl.Series("points_part", found, pl.String))
+
+
+def chosen(folder: Path, names: Sequence[parts.PartName]) -> dict[str, parts.PartName]:
+    """Return, by table, the parts of the longest version of one commit; damaged ones left out."""
+    runs = [part for part in names if part.table == "runs"]
+    points = [part for part in names if part.table == "points"]
+    if len(runs) <= 1 and len(points) <= 1:
+        return {part.table: part for part in names}
+    sound = []
+    for part in runs:
+        with contextlib.suppress(DamageError):
+            sound.append((part, decoding.checked(folder, part)))
+    rows = decoding.decode(sound, decoding.empty_patches(), bool)
+    if rows.height < len(sound):
+        return {}
+    rows = decoding.with_parts(rows, [part.hash for part, _ in sound])
+    counted = longest(paired(folder, rows, points))
+    hashes = {*counted["part"], *counted["points_part"]}
+    return {part.table: part for part in names if part.hash in hashes}
+
+
+def _own(folder: Path, candidates: list[parts.PartName], count: int) -> str | None:
+    if len(candidates) > 1:
+        candidates = [part for part in candidates if _rows(folder, part) == count]
+    return max((part.hash for part in candidates), default=None)
+
+
+def _rows(folder: Path, part: parts.PartName) -> int:
+    try:
+        content = decoding.checked(folder, part)
+        return int(bounds.open_parquet(part.file, content, points_schema()).metadata.num_rows)
+    except DamageError:
+        return -1
+
+
+def points_of() -> pl.Expr:
+    """Return how many points a patch is about."""
+    import polars as pl
+
+    counts = pl.col("metrics").list.eval(pl.element().struct.field("count"))
+    return counts.list.sum().fill_null(0)

@@ -1,0 +1,209 @@
+"""A live log that is saved more than once, in copies of a store too: the longest counts, once."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.faults.bodies import point
+from tests.faults.looks import look, steps
+from tests.store.answers import assert_read_alike
+from tracksite.query.curves import history
+from tracksite.query.runs import fold
+from tracksite.store import recovery
+from tracksite.store.ids import new_run_id
+from tracksite.store.local import open_store
+from tracksite.store.merging import merge
+from tracksite.store.packing import pack
+from tracksite.store.purging import purge
+from tracksite.store.recovery import recover
+from tracksite.store.saving import save_segment
+
+RUN, OTHER = "0" * 31 + "1", "f" * 32
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def log(store, run_id, count):
+    """Log some points and end the run."""
+    writer = store.open_writer(run_id)
+    for step in range(count):
+        point(writer, step)
+    writer.close()
+
+
+def cuts(store, lengths):
+    """Log ten points for each length; return the live log's name, and what it was at each."""
+    writer = store.open_writer(RUN)
+    found = []
+    for before, length in zip([0, *lengths], lengths, strict=False):
+        for step in range(10 * before, 10 * length):
+            point(writer, step)
+        writer.patch(tags={"steps": str(10 * length)})
+        (path,) = (store.root / "live").iterdir()
+        found.append(path.read_bytes())
+    writer._segment.close(remove=True)
+    return path.name, found
+
+
+def packed(store):
+    """Pack all, and remove what was packed."""
+    return pack(store.root, store.store_id, grace_s=0)
+
+
+@pytest.mark.parametrize("how", ["loose", "packed", "both packed", "live"])
+def test_the_longest_version_counts_wherever_it_is(store, how):
+    """A short one in a pack hides no point of a long one, and no point is there twice."""
+    name, (short, long) = cuts(store, [1, 3])
+    save_segment(store.root, short)
+    if how != "loose":
+        packed(store)
+    if how == "live":
+        (store.root / "live" / name).write_bytes(long)
+    else:
+        save_segment(store.root, long)
+    if how == "both packed":
+        packed(store)
+    found = look(store.root)
+    assert found.points[RUN] == steps(30)
+    assert found.states[RUN]["tags"] == [{"key": "steps", "text": "30"}]
+    assert found.states[RUN]["metrics"][0]["count"] == 30
+    assert_read_alike(store.root)
+
+
+def test_a_short_version_that_comes_late_changes_nothing(store):
+    """An old copy of a log, saved and packed after the whole one, is passed over."""
+    _, (short, long) = cuts(store, [1, 3])
+    save_segment(store.root, long)
+    packed(store)
+    before = look(store.root).run(RUN)
+    save_segment(store.root, short)
+    assert look(store.root).run(RUN) == before
+    packed(store)
+    assert look(store.root).run(RUN) == before
+    assert not list((store.root / "log").iterdir())
+    assert_read_alike(store.root)
+
+
+def test_of_versions_with_the_same_points_the_one_that_ended_counts(store):
+    """A copy that was made between the last point and the end does not undo the end."""
+    writer = store.open_writer(RUN)
+    writer.patch(status="running")
+    point(writer, 0)
+    (path,) = (store.root / "live").iterdir()
+    early = path.read_bytes()
+    writer.patch(status="finished")
+    writer.close()
+    save_segment(store.root, early)
+    assert look(store.root).states[RUN]["status"] == "finished"
+    assert look(store.root).points[RUN] == steps(1)
+    assert_read_alike(store.root)
+
+
+def test_points_without_their_row_leave_the_shorter_version_whole(store):
+    """A death between the two parts of the longer version shows the shorter one, no mixture."""
+    _, (short, long) = cuts(store, [1, 3])
+    save_segment(store.root, short)
+    (row,) = (store.root / "log").glob("*.runs.parquet")
+    save_segment(store.root, long)
+    for path in (store.root / "log").glob("*.runs.parquet"):
+        if path != row:
+            path.unlink()
+    assert look(store.root).points[RUN] == steps(10)
+    assert_read_alike(store.root)
+    packed(store)
+    assert look(store.root).points[RUN] == steps(10)
+
+
+def test_recovery_keeps_what_a_saved_version_lacks(store, monkeypatch):
+    """A dead log that is longer than the part of it that somebody saved becomes a part, too."""
+    name, (short, long) = cuts(store, [1, 3])
+    save_segment(store.root, short)
+    packed(store)
+    path = store.root / "live" / name
+    path.write_bytes(long)
+    monkeypatch.setattr(recovery, "_is_dead", lambda *_: True)
+    assert recover(store.root, now=0) == [RUN]
+    assert not path.exists()
+    assert look(store.root).points[RUN] == steps(30)
+
+
+@given(
+    lengths=st.lists(st.integers(1, 5), min_size=2, max_size=4, unique=True).map(sorted),
+    acts=st.lists(st.sampled_from(["save", "save and pack", "leave"]), min_size=4, max_size=4),
+    order=st.permutations(range(4)),
+)
+def test_copies_of_a_running_store_merge_to_the_longest(tmp_path_factory, lengths, acts, order):
+    """Copies made meanwhile, saved, packed or left alone, merged in any order: the last is all."""
+    folder = tmp_path_factory.mktemp("copies")
+    name, logs = cuts(open_store(folder / "first", create=True), lengths)
+    copies = []
+    for place, content in enumerate(logs):
+        copy = open_store(folder / f"copy {place}", create=True)
+        copies.append(copy)
+        if acts[place] == "leave":
+            (copy.root / "live" / name).write_bytes(content)
+            continue
+        save_segment(copy.root, content)
+        if acts[place] == "save and pack":
+            packed(copy)
+    whole = open_store(folder / "whole", create=True)
+    for place in order:
+        if place < len(copies):
+            merge(copies[place], whole)
+    found = look(whole.root)
+    assert found.points[RUN] == steps(10 * lengths[-1])
+    assert found.states[RUN]["tags"] == [{"key": "steps", "text": str(10 * lengths[-1])}]
+    assert not found.problems
+    assert_read_alike(whole.root)
+    shutil.rmtree(folder)
+
+
+def test_a_reader_of_an_earlier_moment_keeps_the_points_of_runs_that_stay(store):
+    """A purge writes packs anew: who took a snapshot before reads the runs that stay from there."""
+    log(store, RUN, 20)
+    log(store, OTHER, 20)
+    packed(store)
+    snapshot = store.snapshot()
+    purge(store, [OTHER], at=AT, by="a test", why="old")
+    assert history(snapshot, RUN, "loss")["step"].to_list() == list(range(20))
+
+
+def test_a_reader_of_an_earlier_moment_finds_what_was_packed_meanwhile(store):
+    """Loose parts that were packed and removed since the snapshot are read from their pack."""
+    log(store, RUN, 20)
+    snapshot = store.snapshot()
+    packed(store)
+    assert not list((store.root / "log").iterdir())
+    assert history(snapshot, RUN, "loss")["step"].to_list() == list(range(20))
+
+
+def test_points_that_were_removed_for_good_are_named(store):
+    """A run that was purged since the snapshot has no points any more, and that is said."""
+    log(store, RUN, 1)
+    snapshot = store.snapshot()
+    purge(store, [RUN], at=AT, by="a test", why="old")
+    with pytest.warns(RuntimeWarning, match="is gone"):
+        assert history(snapshot, RUN, "loss").is_empty()
+
+
+@pytest.mark.parametrize("table", ["runs", "points"])
+def test_a_pack_that_is_gone_costs_what_is_in_it_alone(store, table):
+    """It is named, every other run is read, and dead logs are recovered all the same."""
+    log(store, RUN, 20)
+    packed(store)
+    (pack_file,) = (store.root / "packs").glob(f"*.{table}.parquet")
+    other = new_run_id()
+    log(store, other, 1)
+    for path in (pack_file, pack_file.with_name(pack_file.name + ".blocks")):
+        path.unlink()
+    found = look(store.root)
+    assert found.points[other] == steps(1)
+    (problem,) = found.problems
+    assert problem.path == f"packs/{pack_file.name}"
+    assert "is gone: restore it" in problem.message
+    assert set(fold(store.snapshot())["run_id"]) >= {other}
+    assert recover(store.root, now=0) == []
