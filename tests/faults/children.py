@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import subprocess
@@ -50,7 +51,8 @@ class Child:
             self.attach(strace)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        self._gate.send_bytes(b"go")
+        with contextlib.suppress(BrokenPipeError):  # strace has killed it already
+            self._gate.send_bytes(b"go")
 
     @property
     def said(self) -> list[int]:
