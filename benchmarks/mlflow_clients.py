@@ -36,7 +36,7 @@ def measure(folder: Path, size: Size) -> list[Result]:
         "files": f"file:{folder}/mlruns",
     }
     quick = size.name == "quick"
-    counts = {"batch": 5, "metric": 100, "run": 10, "search": (50,), "grid": 1}
+    counts = {"batch": 2, "metric": 20, "run": 3, "search": (10,), "grid": 1}
     if not quick:
         counts = {"batch": 50, "metric": 1000, "run": 1000, "search": (1000, 10_000), "grid": 1}
     with warnings.catch_warnings(), contextlib.chdir(folder):  # SQLite keeps artifacts in ./mlruns
