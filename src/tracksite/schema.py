@@ -157,6 +157,8 @@ class Snapshot:
         problems: damaged files, left out of all of the above.
         superseded: hashes of points parts in packs that do not count: the same log was saved
             again when it was longer.
+        points_parts: `run_id` and `points_part`, the hash of the points part of each patch that
+            has one in a file, so that it is found when that file has gone.
     """
 
     store_id: str
@@ -168,3 +170,4 @@ class Snapshot:
     alive: frozenset[str] = frozenset()
     problems: tuple[Problem, ...] = field(default=())
     superseded: frozenset[str] = frozenset()
+    points_parts: pl.DataFrame | None = None  # none are known

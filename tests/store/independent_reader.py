@@ -107,7 +107,7 @@ def read_store(root: Path, now: float | None = None) -> Found:
         heartbeat = (root / "live" / name).stat().st_mtime
         if abs((time.time() if now is None else now) - heartbeat) < ALIVE_S:
             found.alive.add(log.row["run_id"])
-        elif not log.is_whole and commit_of(log.row) not in map(commit_of, saved):
+        elif not log.is_whole:
             found.damaged.add(f"live/{name}")
     found.states = folded(rows, found.alive)
     ours = {row["points_part"] for row in rows}
@@ -274,8 +274,11 @@ def points_of(row: Row) -> int:
 
 def longest(rows: list[Row]) -> list[Row]:
     """Return the longest row of each commit."""
+    known = {(commit_of(it), points_of(it)): it["points_part"] for it in rows if it["points_part"]}
     best: dict[Commit, Row] = {}
     for row in rows:
+        if row["part"] and not row["points_part"] and points_of(row):
+            row["points_part"] = known.get((commit_of(row), points_of(row)))
         other = best.get(commit_of(row))
         if other is None or length(row) > length(other):
             best[commit_of(row)] = row

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -12,9 +13,10 @@ from hypothesis import strategies as st
 from tests.faults.bodies import point
 from tests.faults.looks import look, steps
 from tests.store.answers import assert_read_alike
+from tracksite.errors import DamageError
 from tracksite.query.curves import history
 from tracksite.query.runs import fold
-from tracksite.store import recovery
+from tracksite.store import packs, reading, recovery
 from tracksite.store.ids import new_run_id
 from tracksite.store.local import open_store
 from tracksite.store.merging import merge
@@ -22,6 +24,7 @@ from tracksite.store.packing import pack
 from tracksite.store.purging import purge
 from tracksite.store.recovery import recover
 from tracksite.store.saving import save_segment
+from tracksite.store.verifying import verify
 
 RUN, OTHER = "0" * 31 + "1", "f" * 32
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -207,3 +210,231 @@ def test_a_pack_that_is_gone_costs_what_is_in_it_alone(store, table):
     assert "is gone: restore it" in problem.message
     assert set(fold(store.snapshot())["run_id"]) >= {other}
     assert recover(store.root, now=0) == []
+
+
+def early_and_ended(store):
+    """Log ten points, then the end: the log's name, and what it was before and after the end."""
+    writer = store.open_writer(RUN)
+    for step in range(10):
+        point(writer, step)
+    (path,) = (store.root / "live").iterdir()
+    short = path.read_bytes()
+    writer.patch(status="finished")
+    long = path.read_bytes()
+    writer._segment.close(remove=True)
+    return path.name, short, long
+
+
+@pytest.mark.parametrize("later", ["loose", "packed", "live"])
+def test_versions_with_the_same_points_share_them(store, later):
+    """P1 packed; the writer adds only a status (same points part): points stay."""
+    name, short, long = early_and_ended(store)
+    save_segment(store.root, short)
+    packed(store)
+    if later == "live":
+        (store.root / "live" / name).write_bytes(long)
+    else:
+        save_segment(store.root, long)
+    if later == "packed":
+        packed(store)
+    assert look(store.root).points[RUN] == steps(10)
+    assert_read_alike(store.root)
+
+
+def test_versions_with_the_same_points_keep_them_when_they_are_packed_in_turn(store):
+    """Neither packing loses the points that both rows are about."""
+    _, short, long = early_and_ended(store)
+    save_segment(store.root, short)
+    save_segment(store.root, long)
+    assert look(store.root).points[RUN] == steps(10)
+    packed(store)
+    packed(store)
+    assert look(store.root).points[RUN] == steps(10)
+    assert_read_alike(store.root)
+
+
+def test_a_part_that_is_gone_is_not_read_twice_from_a_pack(store):
+    """Two parts of a run, packed within grace; one loose part goes after the snapshot."""
+    writer = store.open_writer(RUN)
+    for step in range(10):
+        point(writer, step)
+    writer.save()
+    for step in range(10, 20):
+        point(writer, step)
+    writer.close()
+    snap = store.snapshot()
+    pack(store.root, store.store_id, grace_s=1e9)
+    loose = sorted((store.root / "log").glob("*.points.parquet"))
+    assert len(loose) == 2
+    loose[0].unlink()
+    assert history(snap, RUN, "loss")["step"].to_list() == list(range(20))
+
+
+def test_a_log_that_was_live_at_a_snapshot_is_not_read_again_from_a_pack(store):
+    """What was packed and what was live stay apart, though the log was packed meanwhile."""
+    writer = store.open_writer(RUN)
+    for step in range(10):
+        point(writer, step)
+    writer.save()
+    for step in range(10, 20):
+        point(writer, step)
+    snap = store.snapshot()
+    writer.close()
+    packed(store)
+    assert history(snap, RUN, "loss")["step"].to_list() == list(range(20))
+
+
+def test_a_snapshot_does_not_see_what_was_logged_since(store):
+    """Points of a resumed run that were logged and packed after the snapshot are not in it."""
+    writer = store.open_writer(RUN)
+    for step in range(10):
+        point(writer, step)
+    writer.close()
+    snap = store.snapshot()
+    writer = store.open_writer(RUN, resume=True)
+    for step in range(10, 20):
+        point(writer, step)
+    writer.close()
+    packed(store)
+    assert history(snap, RUN, "loss")["step"].to_list() == list(range(10))
+
+
+def test_a_pack_that_was_damaged_since_a_snapshot_costs_nothing_else(store):
+    """The points themselves are read; what cannot be read is passed over."""
+    log(store, OTHER, 5)
+    packed(store)
+    (pf,) = (store.root / "packs").glob("*.runs.parquet")
+    log(store, RUN, 5)
+    snap = store.snapshot()
+    packed(store)
+    for p in (store.root / "packs").glob("*.runs.parquet"):
+        if p != pf:
+            p.write_bytes(b"x" * 10)
+            p.with_name(p.name + ".blocks").unlink()
+    assert history(snap, RUN, "loss")["step"].to_list() == list(range(5))
+
+
+def test_verify_names_a_points_pack_that_is_no_parquet(store):
+    """A points pack whose bytes match its name, but is no Parquet / newer format, is named."""
+    log(store, RUN, 5)
+    packed(store)
+    old = packs.newest_manifest(store.root, store.store_id)
+    bad = packs.write_pack(store.root, "points", b"not parquet")
+    packs.publish(
+        store.root,
+        store.store_id,
+        replace(
+            old,
+            version=old.version + 1,
+            points=(packs.PackFile(bad, RUN, RUN),),
+            replaced=frozenset({old.points[0].file}),
+        ),
+    )
+    assert any(bad in p.path for p in verify(store).problems)
+
+
+def test_packing_names_a_pack_that_is_gone(store):
+    """It is one sentence, and `verify` names the file too."""
+    log(store, RUN, 5)
+    packed(store)
+    (pf,) = (store.root / "packs").glob("*.runs.parquet")
+    for path in (pf, pf.with_name(pf.name + ".blocks")):
+        path.unlink()
+    log(store, OTHER, 5)
+    with pytest.raises(DamageError, match="is gone: restore it"):
+        packed(store)
+    assert any(pf.name in p.path for p in verify(store).problems)
+
+
+def test_damage_in_a_log_that_counts_is_named_beside_its_saved_version(store, monkeypatch):
+    """A longer dead log with a flipped byte beside a saved short one: damage is named."""
+    name, (short, long) = cuts(store, [1, 3])
+    save_segment(store.root, short)
+    packed(store)
+    bad = bytearray(long)
+    at = len(short.rstrip(b"\0")) // 32 * 32 + 32 * 6 + 9
+    bad[at] ^= 0xFF
+    p = store.root / "live" / name
+    p.write_bytes(bytes(bad))
+    monkeypatch.setattr(reading, "is_alive", lambda *_: False)
+    found = look(store.root)
+    assert found.problems
+
+
+def test_points_that_wait_for_their_row_are_not_packed_with_another(store):
+    """P1 without points, P2.points there and P2.runs later, a pack between: nothing is lost."""
+    writer = store.open_writer(RUN)
+    writer.patch(tags={"a": "b"})
+    (path,) = (store.root / "live").iterdir()
+    short = path.read_bytes()
+    for step in range(10):
+        point(writer, step)
+    long = path.read_bytes()
+    writer._segment.close(remove=True)
+    save_segment(store.root, short)
+    (row,) = (store.root / "log").glob("*.runs.parquet")
+    save_segment(store.root, long)
+    (row2,) = [p for p in (store.root / "log").glob("*.runs.parquet") if p != row]
+    kept = row2.read_bytes()
+    row2.unlink()
+    pack(store.root, store.store_id, grace_s=1e9)
+    row2.write_bytes(kept)
+    assert look(store.root).points[RUN] == steps(10)
+    packed(store)
+    assert look(store.root).points[RUN] == steps(10)
+
+
+def test_versions_outlive_a_purge_of_another_run(store):
+    """Packs that are written anew keep what counts of a run that stays."""
+    _, (short, long) = cuts(store, [1, 3])
+    save_segment(store.root, short)
+    packed(store)
+    save_segment(store.root, long)
+    packed(store)
+    log(store, OTHER, 3)
+    packed(store)
+    purge(store, [OTHER], at=AT, by="t", why="w")
+    assert look(store.root).points[RUN] == steps(30)
+
+
+def test_any_number_of_versions_is_packed(store):
+    """Packing comes to an end, leaves no part behind and changes nothing."""
+    _, logs = cuts(store, list(range(1, 12)))
+    for content in logs:
+        save_segment(store.root, content)
+    packed(store)
+    assert look(store.root).points[RUN] == steps(110)
+    packed(store)
+    assert not list((store.root / "log").iterdir())
+    assert look(store.root).points[RUN] == steps(110)
+    assert_read_alike(store.root)
+
+
+def test_damaged_points_of_a_short_version_cost_nothing(store):
+    """Damaged short points beside a sound long version cost nothing."""
+    _, (short, long) = cuts(store, [1, 3])
+    save_segment(store.root, short)
+    (pp,) = (store.root / "log").glob("*.points.parquet")
+    save_segment(store.root, long)
+    pp.write_bytes(b"x")
+    assert look(store.root).points[RUN] == steps(30)
+    packed(store)
+    assert look(store.root).points[RUN] == steps(30)
+
+
+def test_a_damaged_long_row_leaves_the_short_version_whole(store):
+    """The long row damaged: short counts whole, the damage is named; pack keeps both."""
+    _, (short, long) = cuts(store, [1, 3])
+    save_segment(store.root, short)
+    have = set((store.root / "log").glob("*.runs.parquet"))
+    save_segment(store.root, long)
+    (bad,) = set((store.root / "log").glob("*.runs.parquet")) - have
+    bad.write_bytes(b"x")
+    found = look(store.root)
+    assert found.problems
+    assert found.points[RUN] == steps(10)
+    packed(store)
+    found = look(store.root)
+    assert found.problems
+    assert found.points[RUN] == steps(10)
+    assert_read_alike(store.root)

@@ -28,6 +28,7 @@ class Portions:
         """
         whole, snapshot = self._context, self._context.snapshot
         known = set(run_ids)
+        mine, points = pl.col("run_id").is_in(run_ids), snapshot.points_parts
         problems = tuple(it for it in snapshot.problems if it.run_id in known)
         part = replace(
             snapshot,
@@ -35,7 +36,8 @@ class Portions:
             point_files={
                 it: snapshot.point_files[it] for it in run_ids if it in snapshot.point_files
             },
-            live_points=snapshot.live_points.filter(pl.col("run_id").is_in(run_ids)),
+            points_parts=None if points is None else points.filter(mine),
+            live_points=snapshot.live_points.filter(mine),
             stamps={},
             alive=snapshot.alive & known,
             problems=problems,

@@ -185,6 +185,11 @@ def empty_patches() -> pl.DataFrame:
     return _empty(runs_schema())
 
 
+def empty_packed_points() -> pl.DataFrame:
+    """Return no packed points, with every column of `packs.packed_points_schema()`."""
+    return _empty(packs.packed_points_schema())
+
+
 def empty_points() -> pl.DataFrame:
     """Return no points, with every column of `points_schema()`."""
     return _empty(points_schema())

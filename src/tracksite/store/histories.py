@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tracksite.errors import DamageError
+from tracksite.errors import DamageError, StoreError
 from tracksite.schema import Problem
 from tracksite.store import packs, parts
-from tracksite.store.decoding import decode, empty_points
+from tracksite.store.decoding import decode, empty_packed_points, empty_points
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterable
 
     import polars as pl
 
@@ -41,63 +43,125 @@ def read_points(
     """
     import polars as pl
 
+    root = Path(snapshot.root)
     named = [file for run_id in run_ids for file in snapshot.point_files.get(run_id, ())]
     files = list(map(Path, dict.fromkeys(named)))
-    loose: Sound = []
-    packed: dict[Path, pl.DataFrame] = {}
+    found = _Found()
     gone: list[Path] = []
     for _ in range(_ATTEMPTS):
-        lost = []
-        for path in files:
-            part = parts.parse_name(path.name)
-            try:
-                if part is None:
-                    root = path.parent.parent
-                    packed[path] = packs.read_packed_points(root, path.name, run_ids, keys)
-                else:
-                    loose.append((part, parts.read_checked(path.parent, part)))
-            except FileNotFoundError:
-                lost.append(path)
-            except DamageError as error:
-                owner = part.run_id if part else None
-                on_damage(Problem(f"{path.parent.name}/{path.name}", owner, str(error)))
+        lost = [path for path in files if not _read(path, run_ids, keys, found, on_damage)]
         if not lost:
             break
         gone += lost
-        files = [path for path in _in_force(Path(snapshot.root), run_ids) if path not in packed]
-    _name_lost(Path(snapshot.root), gone, on_damage)
+        files = [path for path in _in_force(root, run_ids) if path not in found.done]
     wanted = pl.col("run_id").is_in(sorted(run_ids))
     if keys is not None:
         wanted &= pl.col("key").is_in(sorted(keys))
-    found = decode(loose, empty_points(), on_damage).filter(wanted)
-    return pl.concat([_once([*packed.values()], snapshot.superseded), found])
+    loose = decode(found.loose, empty_points(), on_damage).filter(wanted)
+    packed = _once([*found.packed.values()], snapshot.superseded)
+    if gone:
+        counted = _counted(snapshot, run_ids, gone) - {part.hash for part, _ in found.loose}
+        packed = packed.filter(pl.col("part").is_in(sorted(counted)))
+        _name_lost(root, run_ids, gone, counted - set(packed["part"].unique()), on_damage)
+    return pl.concat([packed.select(loose.columns), loose])
+
+
+@dataclass
+class _Found:
+    """What was read of which files; `done` are packs that were read or are damaged."""
+
+    loose: Sound = field(default_factory=list)
+    packed: dict[Path, pl.DataFrame] = field(default_factory=dict)
+    done: set[Path] = field(default_factory=set)
+
+
+def _read(
+    path: Path,
+    run_ids: Collection[str],
+    keys: Collection[str] | None,
+    found: _Found,
+    on_damage: Callable[[Problem], object],
+) -> bool:
+    """Read one file; return False if it is gone."""
+    part = parts.parse_name(path.name)
+    try:
+        if part is None:
+            root = path.parent.parent
+            found.packed[path] = packs.read_packed_points(root, path.name, run_ids, keys)
+        else:
+            found.loose.append((part, parts.read_checked(path.parent, part)))
+    except FileNotFoundError:
+        return False
+    except DamageError as error:
+        owner = part.run_id if part else None
+        on_damage(Problem(f"{path.parent.name}/{path.name}", owner, str(error)))
+    found.done.add(path)
+    return True
+
+
+def _manifest(root: Path) -> packs.Manifest:
+    for _ in range(_ATTEMPTS):
+        with contextlib.suppress(FileNotFoundError):  # a newer one came
+            return packs.newest_manifest(root, on_damage=lambda *_: None)
+    raise StoreError(f"the files of {root} keep disappearing: wait until its packing is over.")
 
 
 def _in_force(root: Path, run_ids: Collection[str]) -> list[Path]:
     """Return the packs that may hold the points of some runs by now."""
-    manifest = packs.newest_manifest(root, on_damage=lambda *_: None)
-    return [root / "packs" / one.file for one in manifest.points if any(map(one.may_hold, run_ids))]
+    files = _manifest(root).points
+    return [root / "packs" / one.file for one in files if any(map(one.may_hold, run_ids))]
 
 
-def _name_lost(root: Path, gone: list[Path], on_damage: Callable[[Problem], object]) -> None:
-    """Name the loose parts that are gone and in no pack: their run was removed meanwhile."""
-    if not gone:
-        return
-    names = [part for path in gone if (part := parts.parse_name(path.name))]
-    manifest = packs.newest_manifest(root, on_damage=lambda *_: None)
-    known = packs.packed_hashes(root, manifest.runs, {part.run_id for part in names})
-    for part in names:
-        if part.hash not in known:
-            on_damage(Problem(f"log/{part.file}", part.run_id, f"{part.file} is gone"))
+def _counted(snapshot: Snapshot, run_ids: Collection[str], gone: Iterable[Path]) -> set[str]:
+    """Return the hashes of the points parts that a snapshot is of.
+
+    What was logged since, or was in a live log then, is in the packs of now as well.
+    """
+    import polars as pl
+
+    counted = {part.hash for path in gone if (part := parts.parse_name(path.name))}
+    if snapshot.points_parts is not None:
+        mine = snapshot.points_parts.filter(pl.col("run_id").is_in(sorted(run_ids)))
+        counted.update(mine["points_part"].drop_nulls())
+    return counted
+
+
+def _name_lost(
+    root: Path,
+    run_ids: Collection[str],
+    gone: Iterable[Path],
+    counted: set[str],
+    on_damage: Callable[[Problem], object],
+) -> None:
+    """Name the files that are gone and whose points are in no pack: runs were removed meanwhile."""
+    missing = counted - _packed_now(root, run_ids)
+    for path in dict.fromkeys(gone):
+        part = parts.parse_name(path.name)
+        if part.hash in missing if part else missing:
+            owner = part.run_id if part else None
+            on_damage(Problem(f"{path.parent.name}/{path.name}", owner, f"{path.name} is gone"))
+
+
+def _packed_now(root: Path, run_ids: Collection[str]) -> set[str]:
+    """Return the hashes of some runs' parts that are in packs by now, of those that can be read."""
+    for _ in range(_ATTEMPTS):
+        known: set[str] = set()
+        try:
+            for one in _manifest(root).runs:
+                with contextlib.suppress(DamageError):
+                    known |= packs.packed_hashes(root, [one], run_ids)
+        except FileNotFoundError:
+            continue  # it was replaced meanwhile
+        return known
+    return set()
 
 
 def _once(packed: list[pl.DataFrame], superseded: Collection[str]) -> pl.DataFrame:
     """Return the points of packs, those of each part from the first pack that has it."""
     import polars as pl
 
-    empty = empty_points()
     if not packed:
-        return empty
+        return empty_packed_points()
     points = pl.concat(
         frame.with_columns(pl.lit(number).alias("pack")) for number, frame in enumerate(packed)
     )
@@ -105,4 +169,4 @@ def _once(packed: list[pl.DataFrame], superseded: Collection[str]) -> pl.DataFra
         points = points.filter(~pl.col("part").is_in(sorted(superseded)))
     if len(packed) > 1:
         points = points.filter(pl.col("pack") == pl.col("pack").min().over("run_id", "part"))
-    return points.select(empty.columns)
+    return points.drop("pack")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from tracksite.errors import DamageError
 from tracksite.schema import FORMAT, FORMAT_KEY
-from tracksite.store import bounds, decoding, packs, parts
+from tracksite.store import bounds, decoding, packs, parts, versions
 from tracksite.store.packs import PackFile
 from tracksite.store.versions import Commit
 
@@ -37,6 +37,8 @@ def write_batch(root: Path, batch: Batch) -> tuple[list[PackFile], list[PackFile
             found = {table: decoding.checked(root / "log", it) for table, it in tables.items()}
             sound.append((tables["runs"], found["runs"]))
     rows = decoding.decode(sound, decoding.empty_patches(), bool)
+    with_points = [commit for commit, tables in batch.items() if "points" in tables]
+    rows = _whole(rows, with_points)
     if not rows.height:
         return None
     commits = list(rows.select("run_id", "writer", "seq").iter_rows())
@@ -47,6 +49,19 @@ def write_batch(root: Path, batch: Batch) -> tuple[list[PackFile], list[PackFile
     )
     written = _write_points(root, zip(commits, points, strict=True))
     return [write_runs(root, rows)], list(written)
+
+
+def _whole(rows: pl.DataFrame, with_points: Iterable[Commit]) -> pl.DataFrame:
+    """Return rows but for those without points whose commit has some: their own row is to come."""
+    import polars as pl
+
+    early = rows.filter(versions.points_of() == 0).select(versions.COMMIT)
+    waiting = set(with_points) & set(early.iter_rows())
+    if not waiting:
+        return rows
+    return rows.filter(
+        pl.Series([commit not in waiting for commit in rows.select(versions.COMMIT).iter_rows()])
+    )
 
 
 def write_runs(root: Path, rows: pl.DataFrame) -> PackFile:

@@ -52,7 +52,7 @@ def _take(root: Path, store_id: str, wanted: frozenset[str] | None) -> Snapshot:
     with ThreadPoolExecutor() as pool, verdicts.on(root / "log", names) as known:
         patches = decoding.read_patches(root / "log", names, pool, problems, known)
         saved = pl.concat([versions.paired(root / "log", patches, points), packed])
-        live = _live(segments, saved, problems)
+        live, damaged = _live(segments, saved, problems)
         rows = _with_live(saved, live)
         counted = versions.longest(rows)
         points = _of(points, rows, counted, names)
@@ -60,12 +60,15 @@ def _take(root: Path, store_id: str, wanted: frozenset[str] | None) -> Snapshot:
     for run_id, files in _packed_points(root, manifest, packed).items():
         point_files[run_id] = (*point_files.get(run_id, ()), *files)
     live = _counting(live, counted)
+    logs = {"live/{}.{}.{}.wal".format(*run.commit) for run in live}
+    problems += [problem for problem in damaged if problem.path in logs]
     return Snapshot(
         store_id=store_id,
         root=str(root),
         patches=counted.select(runs_schema().names),
         point_files=point_files,
         superseded=_superseded(rows, counted),
+        points_parts=counted.select("run_id", "points_part"),
         live_points=reading.live_points(live),
         stamps=_stamps(names, packed, segments, live),
         alive=frozenset(run.run_id for run in live if run.alive),
@@ -75,12 +78,13 @@ def _take(root: Path, store_id: str, wanted: frozenset[str] | None) -> Snapshot:
 
 def _live(
     segments: Sequence[reading.SegmentName], saved: pl.DataFrame, problems: list[Problem]
-) -> list[reading.LiveRun]:
-    """Return the live logs; those of logs that were saved are not named where they are damaged."""
+) -> tuple[list[reading.LiveRun], list[Problem]]:
+    """Return the live logs, and what is damaged in those that were saved: they may not count."""
     committed = _commits(saved, segments)
-    open_logs = [one for one in segments if one.commit not in committed]
-    again = [one for one in segments if one.commit in committed]
-    return reading.read_live(open_logs, problems) + reading.read_live(again, [])
+    damaged: list[Problem] = []
+    live = reading.read_live((it for it in segments if it.commit not in committed), problems)
+    live += reading.read_live((it for it in segments if it.commit in committed), damaged)
+    return live, damaged
 
 
 def _with_live(saved: pl.DataFrame, live: Sequence[reading.LiveRun]) -> pl.DataFrame:

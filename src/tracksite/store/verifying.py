@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tracksite import paths
 from tracksite.errors import DamageError
 from tracksite.schema import Problem
-from tracksite.store import packs, parts, reading
+from tracksite.store import bounds, packs, parts, reading
 from tracksite.store.blocks import decode_blocks
 
 if TYPE_CHECKING:
@@ -110,6 +110,8 @@ def _pack(root: Path, name: str) -> str | None:
             decode_blocks(name, content)
         elif parts.digest(content) != name[:40]:
             return f"{name} is damaged (its bytes do not match its name): restore it from a copy"
+        elif name.endswith(".points.parquet"):  # a snapshot reads the others alone
+            bounds.open_parquet(name, content, packs.packed_points_schema())
     except (OSError, DamageError) as error:
         return f"{name} cannot be read ({error}): restore it from a copy"
     return None

@@ -41,6 +41,7 @@ def longest(rows: pl.DataFrame) -> pl.DataFrame:
 
     if rows.n_unique(COMMIT) == rows.height:
         return rows
+    rows = _with_packed_points(rows)
     items = [pl.col(name).list.len().fill_null(0) for name in LIST_KEYS]
     told = [pl.col(name).is_not_null().cast(pl.UInt32) for name in SCALAR_FIELDS]
     doubled = pl.struct(COMMIT).is_duplicated()
@@ -61,6 +62,18 @@ def longest(rows: pl.DataFrame) -> pl.DataFrame:
     return (
         rows.with_row_index("place").filter(~pl.col("place").is_in(losers.implode())).drop("place")
     )
+
+
+def _with_packed_points(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return rows of parts with the points part of another version that has as many points.
+
+    Versions with as many points have the same points, so one part, which may be packed already.
+    """
+    import polars as pl
+
+    known = pl.col("points_part").max().over(*COMMIT, points_of())
+    lacking = pl.col("part").is_not_null() & pl.col("points_part").is_null() & (points_of() > 0)
+    return rows.with_columns(points_part=pl.when(lacking).then(known).otherwise("points_part"))
 
 
 def paired(folder: Path, rows: pl.DataFrame, points: Iterable[parts.PartName]) -> pl.DataFrame:
