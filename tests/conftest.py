@@ -73,7 +73,11 @@ def problems() -> Iterator[list[Problem]]:
 
 
 @pytest.fixture
-def new_page(browser: Browser, problems: list[Problem]) -> Iterator[Callable[..., Page]]:
+def new_page(
+    browser: Browser,
+    problems: list[Problem],
+    serve: Callable[..., str],  # a host has to outlive the pages that load from it
+) -> Iterator[Callable[..., Page]]:
     """Open a watched page in a context of its own, with the given context options."""
     with contextlib.ExitStack() as stack:
 

@@ -132,6 +132,23 @@ def test_serve_keeps_to_its_sub_path(page, serve, tmp_path):
     assert page.request.get(url.removesuffix("a/b/") + "index.html").status == 404
 
 
+def test_hosts_outlive_their_pages(run_tests, tmp_path):
+    """A page that still loads when its test ends is closed before its host is."""
+    answer = tmp_path / "answer"
+    run_tests(f"""
+        from pathlib import Path
+        from urllib.request import urlopen
+
+        def ask(url):
+            Path({str(answer)!r}).write_text(str(urlopen(url).status))
+
+        def test_page(page, serve, tmp_path):
+            url = serve(tmp_path)
+            page.on("close", lambda page: ask(url))
+    """)
+    assert answer.read_text() == "200"
+
+
 def test_axe_finds_violations_in_spite_of_csp(page, axe, tmp_path):
     """A violation is named with its place on a page whose CSP forbids every script."""
     head = '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'">'
