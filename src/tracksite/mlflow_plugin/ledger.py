@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 from tracksite.errors import StoreError
 from tracksite.mlflow_plugin.entity import Entity, from_row
 from tracksite.mlflow_plugin.saver import Saver
+from tracksite.mlflow_plugin.watched import Watched
 from tracksite.query.runs import fold
-from tracksite.store import parts, reading
+from tracksite.store import parts
 from tracksite.store.livelog import SEGMENT_NAME
 from tracksite.store.local import open_store
 from tracksite.store.syncing import warn_once
@@ -35,7 +36,6 @@ SETTLED_NS = 50_000_000  # a folder's time tells changes apart that are so far a
 IDLE_S = 5.0  # a writer of a run that has ended is closed so long after its last call
 MOST_OPEN = 200
 _FOLDERS = ("live", "log", "manifest")
-_HEADER_BYTES = 1 << 13
 
 
 class Ledger:
@@ -52,7 +52,7 @@ class Ledger:
         self._entities: dict[str, Entity] = {}
         self._names: dict[str, set[str]] = {}  # folder → names seen
         self._looked: dict[str, int] = {}  # folder → its time when that was all
-        self._foreign: dict[str, _Watched] = {}  # live logs of other writers
+        self._foreign: dict[str, Watched] = {}  # live logs of other writers
         self._open: dict[str, _Open] = {}
         self._saver = Saver()
         self._is_child = False
@@ -245,7 +245,7 @@ class Ledger:
         for name in self._names["live"]:  # before reading: what grows from now on is seen later
             known = SEGMENT_NAME.fullmatch(name) and name[33:45] not in self._own
             if known and (ids is None or name[:32] in ids):
-                self._foreign[name] = _Watched(self.store.root / "live" / name)
+                self._foreign[name] = Watched(self.store.root / "live" / name)
         snapshot = self.store.snapshot(ids)
         for problem in snapshot.problems:
             warn_once(problem.message)
@@ -266,42 +266,6 @@ class _Open:
         self.writer_id: str = writer.writer_id
         self.seq: int = writer.seq
         self.used = time.monotonic()
-
-
-class _Watched:
-    """A live log of another process: how far it went, and whether its writer lives."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._used = 0
-        self._header = self._read()
-        self._used = -(-len(self._header) // 32) * 32
-        self._header = self._header[:_HEADER_BYTES]
-        self._alive = self._lives()
-
-    def changed(self) -> bool:
-        """Return whether it grew or lost its writer since it was first looked at."""
-        return bool(self._read()) or self._lives() != self._alive
-
-    def _read(self) -> bytes:
-        try:
-            with self._path.open("rb") as file:
-                file.seek(self._used)
-                return file.read().rstrip(b"\0")
-        except OSError:
-            return b""  # it became a part, which the names say
-
-    def _lives(self) -> bool:
-        run_id, writer, number, _ = self._path.name.split(".")
-        try:
-            heartbeat = self._path.stat().st_mtime
-        except OSError:
-            return False
-        return reading.has_writer(
-            reading.SegmentName(
-                run_id, writer, int(number), self._path.name, self._header, heartbeat
-            )
-        )
 
 
 _ledgers: weakref.WeakSet[Ledger] = weakref.WeakSet()

@@ -1,8 +1,8 @@
-"""The model registry for MLflow clients: it checks as MLflow does, then asks the ledger."""
+"""What MLflow clients ask of the versions of registered models."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from mlflow.entities.model_registry.model_version_stages import (
@@ -12,172 +12,28 @@ from mlflow.entities.model_registry.model_version_stages import (
     get_canonical_stage,
 )
 from mlflow.exceptions import MlflowException
-from mlflow.prompt.registry_utils import handle_resource_already_exist_error, has_prompt_tag
-from mlflow.protos.databricks_pb2 import (
-    INVALID_PARAMETER_VALUE,
-    RESOURCE_ALREADY_EXISTS,
-    RESOURCE_DOES_NOT_EXIST,
-)
+from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, RESOURCE_DOES_NOT_EXIST
 from mlflow.store.artifact.utils.models import _parse_model_uri
 from mlflow.store.entities.paged_list import PagedList
 from mlflow.store.model_registry import (
     SEARCH_MODEL_VERSION_MAX_RESULTS_DEFAULT,
     SEARCH_MODEL_VERSION_MAX_RESULTS_THRESHOLD,
-    SEARCH_REGISTERED_MODEL_MAX_RESULTS_DEFAULT,
-    SEARCH_REGISTERED_MODEL_MAX_RESULTS_THRESHOLD,
 )
-from mlflow.store.model_registry.abstract_store import AbstractStore
 from mlflow.utils import validation
 
 from tracksite.mlflow_plugin import models, registry_search, searching
 from tracksite.mlflow_plugin import registered as entries
 from tracksite.mlflow_plugin.experiments import now_ms
-from tracksite.mlflow_plugin.ledger import ledger_of
-from tracksite.mlflow_plugin.unsupported import refuse
-from tracksite.mlflow_plugin.uri import Artifacts, folder_of
+from tracksite.mlflow_plugin.registry.calls import Calls, check_threshold
 
 if TYPE_CHECKING:
-    from mlflow.entities.model_registry import (
-        ModelVersion,
-        ModelVersionTag,
-        RegisteredModel,
-        RegisteredModelTag,
-    )
+    from mlflow.entities.model_registry import ModelVersion, ModelVersionTag
 
     from tracksite.mlflow_plugin.entity import Entity
 
-# MLflow writes these on top of the others; prompts are registered models with tags of their own.
-INHERITED = (
-    "copy_model_version",
-    "create_prompt",
-    "search_prompts",
-    "delete_prompt",
-    "set_prompt_tag",
-    "delete_prompt_tag",
-    "get_prompt",
-    "create_prompt_version",
-    "get_prompt_version",
-    "delete_prompt_version",
-    "get_prompt_version_by_alias",
-    "set_prompt_alias",
-    "delete_prompt_alias",
-    "search_prompt_versions",
-    "set_prompt_version_tag",
-    "delete_prompt_version_tag",
-    "link_prompt_version_to_model",
-    "link_prompt_version_to_run",
-)
 
-
-@refuse(AbstractStore, INHERITED)
-class ModelRegistry(AbstractStore):
-    """The registered models of a store in a folder.
-
-    Attributes:
-        ledger: what the store holds.
-        artifacts: where artifacts are for the clients of this store.
-    """
-
-    def __init__(self, store_uri: str, tracking_uri: str | None = None) -> None:
-        """Open the store of a `tracksite:` URI, making it if there is none.
-
-        Raises:
-            ArgumentError: the URI names no folder.
-            StoreError: the store cannot be made or read.
-        """
-        super().__init__(store_uri, tracking_uri)  # type: ignore[no-untyped-call] # of MLflow
-        root = folder_of(store_uri)
-        self.ledger = ledger_of(root)
-        self.artifacts = Artifacts(root / "artifacts")
-
-    # Registered models
-
-    def create_registered_model(
-        self,
-        name: str,
-        tags: list[RegisteredModelTag] | None = None,
-        description: str | None = None,
-        deployment_job_id: str | None = None,  # noqa: ARG002 - of Databricks alone
-    ) -> RegisteredModel:
-        """Create a registered model without versions."""
-        validation._validate_model_name(name)
-        for tag in tags or ():
-            validation._validate_registered_model_tag(tag.key, tag.value)
-        known = entries.find(self.ledger, name)
-        if known is not None:
-            handle_resource_already_exist_error(
-                name, has_prompt_tag(known.tags), has_prompt_tag(tags)
-            )
-        texts = {one.key: str(one.value) for one in tags or ()}
-        entries.create(self.ledger, name, texts, description)
-        return self._registered(self._model(name))
-
-    def update_registered_model(
-        self,
-        name: str,
-        description: str | None,
-        deployment_job_id: str | None = None,  # noqa: ARG002 - of Databricks alone
-    ) -> RegisteredModel:
-        """Change the description of a registered model."""
-        model = self._model(name)
-        entries.touch(self.ledger, model, {"description": description or ""})
-        return self._registered(self._model(name))
-
-    def rename_registered_model(self, name: str, new_name: str) -> RegisteredModel:
-        """Give a registered model another name; its versions follow."""
-        validation._validate_model_renaming(new_name)
-        model = self._model(name)
-        if new_name != name and entries.find(self.ledger, new_name) is not None:
-            raise MlflowException(
-                f"Registered Model (name={new_name}) already exists.", RESOURCE_ALREADY_EXISTS
-            )
-        entries.rename(self.ledger, model, new_name)
-        return self._registered(self._model(new_name))
-
-    def delete_registered_model(self, name: str) -> None:
-        """Delete a registered model with all its versions."""
-        entries.delete(self.ledger, self._model(name))
-
-    def search_registered_models(
-        self,
-        filter_string: str | None = None,
-        max_results: int = SEARCH_REGISTERED_MODEL_MAX_RESULTS_DEFAULT,
-        order_by: list[str] | None = None,
-        page_token: str | None = None,
-    ) -> PagedList[RegisteredModel]:
-        """Return one page of the registered models that match."""
-        _check_threshold(max_results, SEARCH_REGISTERED_MODEL_MAX_RESULTS_THRESHOLD)
-        found = registry_search.models(entries.models(self.ledger), filter_string, order_by)
-        page, token = searching.page(found, max_results, page_token)
-        return PagedList([self._registered(one) for one in page], token)
-
-    def get_registered_model(self, name: str) -> RegisteredModel:
-        """Return a registered model."""
-        return self._registered(self._model(name))
-
-    def get_latest_versions(self, name: str, stages: list[str] | None = None) -> list[ModelVersion]:
-        """Return the newest version in each stage, or in each of `stages`."""
-        model = self._model(name)
-        wanted = {get_canonical_stage(stage) for stage in stages or ALL_STAGES}
-        return [
-            self._version_of(model, one)
-            for one in entries.latest(self.ledger, model)
-            if entries.stage(one) in wanted
-        ]
-
-    def set_registered_model_tag(self, name: str, tag: RegisteredModelTag) -> None:
-        """Set one tag of a registered model."""
-        validation._validate_model_name(name)
-        validation._validate_registered_model_tag(tag.key, tag.value)
-        self.ledger.patch(self._model(name), {"tags": {tag.key: str(tag.value)}})
-
-    def delete_registered_model_tag(self, name: str, key: str) -> None:
-        """Remove one tag of a registered model; no error when there is none."""
-        validation._validate_model_name(name)
-        validation._validate_tag_name(key)
-        self.ledger.patch(self._model(name), {"tags": {key: None}})
-
-    # Versions
+class VersionCalls(Calls):
+    """Versions, their stages and aliases."""
 
     def create_model_version(
         self,
@@ -264,7 +120,7 @@ class ModelRegistry(AbstractStore):
                 f"but got {max_results}",
                 INVALID_PARAMETER_VALUE,
             )
-        _check_threshold(max_results, SEARCH_MODEL_VERSION_MAX_RESULTS_THRESHOLD)
+        check_threshold(max_results, SEARCH_MODEL_VERSION_MAX_RESULTS_THRESHOLD)
         found = registry_search.versions(
             entries.all_versions(self.ledger),
             {one.fields["name"]: one for one in entries.models(self.ledger)},
@@ -289,7 +145,15 @@ class ModelRegistry(AbstractStore):
         validation._validate_tag_name(key)
         self.ledger.patch(self._version(name, version), {"tags": {key: None}})
 
-    # Aliases
+    def get_latest_versions(self, name: str, stages: list[str] | None = None) -> list[ModelVersion]:
+        """Return the newest version in each stage, or in each of `stages`."""
+        model = self._model(name)
+        wanted = {get_canonical_stage(stage) for stage in stages or ALL_STAGES}
+        return [
+            self._version_of(model, one)
+            for one in entries.latest(self.ledger, model)
+            if entries.stage(one) in wanted
+        ]
 
     def set_registered_model_alias(self, name: str, alias: str, version: str | int) -> None:
         """Point an alias at a version; it points nowhere else then."""
@@ -324,26 +188,8 @@ class ModelRegistry(AbstractStore):
             )
         return self.get_model_version(name, model.aliases[alias])
 
-    # What a user interface asks for, and no tracksite store has
-
-    def list_webhooks(self, *_: Any, **__: Any) -> PagedList[Any]:
-        """Return no webhooks: they are not supported."""
-        return PagedList([], None)
-
-    def list_webhooks_by_event(self, *_: Any, **__: Any) -> PagedList[Any]:
-        """Return no webhooks: nothing is called when something changes."""
-        return PagedList([], None)
-
-    # Parts of the above
-
-    def _model(self, name: str) -> Entity:
-        validation._validate_model_name(name)
-        found = entries.find(self.ledger, name)
-        if found is None:
-            raise MlflowException(
-                f"Registered Model with name={name} not found", RESOURCE_DOES_NOT_EXIST
-            )
-        return found
+    def _version_of(self, model: Entity, version: Entity) -> ModelVersion:
+        return entries.version_entity(version, entries.aliases_of(model, version), self.artifacts)
 
     def _version(self, name: str, version: str | int) -> Entity:
         validation._validate_model_name(name)
@@ -354,12 +200,6 @@ class ModelRegistry(AbstractStore):
         raise MlflowException(
             f"Model Version (name={name}, version={number}) not found", RESOURCE_DOES_NOT_EXIST
         )
-
-    def _registered(self, model: Entity) -> RegisteredModel:
-        return entries.model_entity(model, entries.latest(self.ledger, model), self.artifacts)
-
-    def _version_of(self, model: Entity, version: Entity) -> ModelVersion:
-        return entries.version_entity(version, entries.aliases_of(model, version), self.artifacts)
 
     def _origin(self, source: str, model_id: str | None) -> tuple[str, str | None]:
         """Return where the files of a new version are, and the run that made them."""
@@ -382,12 +222,3 @@ class ModelRegistry(AbstractStore):
                 ) from error
         made = models.find(self.ledger, model_id) if model_id else None
         return place, made.fields.get("source_run_id") if made else None
-
-
-def _check_threshold(max_results: int, most: int) -> None:
-    if max_results > most:
-        raise MlflowException(
-            "Invalid value for request parameter max_results. It must be at most "
-            f"{most}, but got value {max_results}",
-            INVALID_PARAMETER_VALUE,
-        )
