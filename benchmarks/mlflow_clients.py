@@ -33,13 +33,13 @@ def measure(folder: Path, size: Size) -> list[Result]:
     uris = {
         OURS: f"tracksite:{folder}/runs",
         "SQLite": f"sqlite:///{folder}/mlflow.db",
-        "files": f"file:{folder}/mlruns",
+        "files": f"file:{folder}/files",  # not ./mlruns: SQLite's artifacts are there
     }
     quick = size.name == "quick"
     counts = {"batch": 2, "metric": 20, "run": 3, "search": (10,), "grid": 1}
     if not quick:
         counts = {"batch": 50, "metric": 1000, "run": 1000, "search": (1000, 10_000), "grid": 1}
-    with warnings.catch_warnings(), contextlib.chdir(folder):  # SQLite keeps artifacts in ./mlruns
+    with warnings.catch_warnings(), contextlib.chdir(folder):
         warnings.simplefilter("ignore")
         found = [
             *_compared("log_batch of 1,000 metrics", _batches, uris, counts["batch"]),
