@@ -52,6 +52,14 @@ def cuts(store, lengths):
     return path.name, found
 
 
+def saved(store, content, table="runs"):
+    """Save what a live log was; return the part of a table that this made."""
+    before = set((store.root / "log").iterdir())
+    save_segment(store.root, content)
+    (made,) = set((store.root / "log").glob(f"*.{table}.parquet")) - before
+    return made
+
+
 def packed(store):
     """Pack all, and remove what was packed."""
     return pack(store.root, store.store_id, grace_s=0)
@@ -110,11 +118,7 @@ def test_points_without_their_row_leave_the_shorter_version_whole(store):
     """A death between the two parts of the longer version shows the shorter one, no mixture."""
     _, (short, long) = cuts(store, [1, 3])
     save_segment(store.root, short)
-    (row,) = (store.root / "log").glob("*.runs.parquet")
-    save_segment(store.root, long)
-    for path in (store.root / "log").glob("*.runs.parquet"):
-        if path != row:
-            path.unlink()
+    saved(store, long).unlink()
     assert look(store.root).points[RUN] == steps(10)
     assert_read_alike(store.root)
     packed(store)
@@ -372,13 +376,11 @@ def test_points_that_wait_for_their_row_are_not_packed_with_another(store):
     long = path.read_bytes()
     writer._segment.close(remove=True)
     save_segment(store.root, short)
-    (row,) = (store.root / "log").glob("*.runs.parquet")
-    save_segment(store.root, long)
-    (row2,) = [p for p in (store.root / "log").glob("*.runs.parquet") if p != row]
-    kept = row2.read_bytes()
-    row2.unlink()
+    row = saved(store, long)
+    kept = row.read_bytes()
+    row.unlink()
     pack(store.root, store.store_id, grace_s=1e9)
-    row2.write_bytes(kept)
+    row.write_bytes(kept)
     assert look(store.root).points[RUN] == steps(10)
     packed(store)
     assert look(store.root).points[RUN] == steps(10)
@@ -413,10 +415,9 @@ def test_any_number_of_versions_is_packed(store):
 def test_damaged_points_of_a_short_version_cost_nothing(store):
     """Damaged short points beside a sound long version cost nothing."""
     _, (short, long) = cuts(store, [1, 3])
-    save_segment(store.root, short)
-    (pp,) = (store.root / "log").glob("*.points.parquet")
+    points = saved(store, short, "points")
     save_segment(store.root, long)
-    pp.write_bytes(b"x")
+    points.write_bytes(b"x")
     assert look(store.root).points[RUN] == steps(30)
     packed(store)
     assert look(store.root).points[RUN] == steps(30)
@@ -426,10 +427,7 @@ def test_a_damaged_long_row_leaves_the_short_version_whole(store):
     """The long row damaged: short counts whole, the damage is named; pack keeps both."""
     _, (short, long) = cuts(store, [1, 3])
     save_segment(store.root, short)
-    have = set((store.root / "log").glob("*.runs.parquet"))
-    save_segment(store.root, long)
-    (bad,) = set((store.root / "log").glob("*.runs.parquet")) - have
-    bad.write_bytes(b"x")
+    saved(store, long).write_bytes(b"x")
     found = look(store.root)
     assert found.problems
     assert found.points[RUN] == steps(10)
