@@ -30,11 +30,16 @@ RUN, OTHER = "0" * 31 + "1", "f" * 32
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
+def write(writer, *bounds):
+    """Log a point at each step of a range."""
+    for step in range(*bounds):
+        point(writer, step)
+
+
 def log(store, run_id, count):
     """Log some points and end the run."""
     writer = store.open_writer(run_id)
-    for step in range(count):
-        point(writer, step)
+    write(writer, count)
     writer.close()
 
 
@@ -43,8 +48,7 @@ def cuts(store, lengths):
     writer = store.open_writer(RUN)
     found = []
     for before, length in zip([0, *lengths], lengths, strict=False):
-        for step in range(10 * before, 10 * length):
-            point(writer, step)
+        write(writer, 10 * before, 10 * length)
         writer.patch(tags={"steps": str(10 * length)})
         (path,) = (store.root / "live").iterdir()
         found.append(path.read_bytes())
@@ -219,8 +223,7 @@ def test_a_pack_that_is_gone_costs_what_is_in_it_alone(store, table):
 def early_and_ended(store):
     """Log ten points, then the end: the log's name, and what it was before and after the end."""
     writer = store.open_writer(RUN)
-    for step in range(10):
-        point(writer, step)
+    write(writer, 10)
     (path,) = (store.root / "live").iterdir()
     short = path.read_bytes()
     writer.patch(status="finished")
@@ -257,15 +260,18 @@ def test_versions_with_the_same_points_keep_them_when_they_are_packed_in_turn(st
     assert_read_alike(store.root)
 
 
+def saved_and_going_on(store):
+    """Log ten points that become a part, and ten that are in the live log; return the writer."""
+    writer = store.open_writer(RUN)
+    write(writer, 10)
+    writer.save()
+    write(writer, 10, 20)
+    return writer
+
+
 def test_a_part_that_is_gone_is_not_read_twice_from_a_pack(store):
     """Two parts of a run, packed within grace; one loose part goes after the snapshot."""
-    writer = store.open_writer(RUN)
-    for step in range(10):
-        point(writer, step)
-    writer.save()
-    for step in range(10, 20):
-        point(writer, step)
-    writer.close()
+    saved_and_going_on(store).close()
     snap = store.snapshot()
     pack(store.root, store.store_id, grace_s=1e9)
     loose = sorted((store.root / "log").glob("*.points.parquet"))
@@ -276,12 +282,7 @@ def test_a_part_that_is_gone_is_not_read_twice_from_a_pack(store):
 
 def test_a_log_that_was_live_at_a_snapshot_is_not_read_again_from_a_pack(store):
     """What was packed and what was live stay apart, though the log was packed meanwhile."""
-    writer = store.open_writer(RUN)
-    for step in range(10):
-        point(writer, step)
-    writer.save()
-    for step in range(10, 20):
-        point(writer, step)
+    writer = saved_and_going_on(store)
     snap = store.snapshot()
     writer.close()
     packed(store)
@@ -290,14 +291,10 @@ def test_a_log_that_was_live_at_a_snapshot_is_not_read_again_from_a_pack(store):
 
 def test_a_snapshot_does_not_see_what_was_logged_since(store):
     """Points of a resumed run that were logged and packed after the snapshot are not in it."""
-    writer = store.open_writer(RUN)
-    for step in range(10):
-        point(writer, step)
-    writer.close()
+    log(store, RUN, 10)
     snap = store.snapshot()
     writer = store.open_writer(RUN, resume=True)
-    for step in range(10, 20):
-        point(writer, step)
+    write(writer, 10, 20)
     writer.close()
     packed(store)
     assert history(snap, RUN, "loss")["step"].to_list() == list(range(10))
@@ -371,8 +368,7 @@ def test_points_that_wait_for_their_row_are_not_packed_with_another(store):
     writer.patch(tags={"a": "b"})
     (path,) = (store.root / "live").iterdir()
     short = path.read_bytes()
-    for step in range(10):
-        point(writer, step)
+    write(writer, 10)
     long = path.read_bytes()
     writer._segment.close(remove=True)
     save_segment(store.root, short)
