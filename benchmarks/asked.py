@@ -39,8 +39,7 @@ def pack(store: Path) -> dict[str, Any]:
     """Pack a store and remove the parts."""
     from tracksite.store import packing
 
-    store_id = open_store(store).store_id
-    return {"seconds": seconds(lambda: packing.pack(store, store_id, grace_s=0))}
+    return {"seconds": seconds(lambda: packing.pack(store, grace_s=0))}
 
 
 def board(store: Path) -> dict[str, Any]:

@@ -17,9 +17,9 @@ import pyarrow.parquet as pq
 
 from benchmarks.stores import EXPERIMENT, START
 from tracksite.schema import FORMAT, FORMAT_KEY, runs_schema
-from tracksite.store import pack_files, packs, parts, points
+from tracksite.store import manifests, pack_files, packs, parts, points
 from tracksite.store.local import LocalStore, open_store
-from tracksite.store.packs import Manifest, PackFile
+from tracksite.store.manifests import Manifest, PackFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,7 +64,7 @@ def packed(folder: Path, count: int, history: int) -> LocalStore:
         runs.append(_pack_runs(store, [row for row, _ in made]))
         file = packs.write_pack(store.root, "points", _pack_points([table for _, table in made]))
         curves.append(PackFile(file, runs[-1].first, runs[-1].last))
-    packs.publish(store.root, store.store_id, Manifest(1, tuple(runs), tuple(curves)))
+    manifests.publish(store.root, Manifest(tuple(runs), tuple(curves)))
     return store
 
 

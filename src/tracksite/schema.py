@@ -1,7 +1,9 @@
-"""Format 1: the Arrow schemas of a store's files, and the Snapshot that readers get.
+"""Format 2: the Arrow schemas of a store's files, and the Snapshot that readers get.
 
 History of the format number
-    1   first release.
+    1   the first one.
+    2   `seq` is a hybrid logical clock; packs and manifests have names of their own; `runs` has
+        `length`, `edits` and `purged`; an artifact says where it lies (`file`).
 """
 
 from __future__ import annotations
@@ -12,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     import polars as pl
     import pyarrow as pa
 
-FORMAT = 1
+FORMAT = 2
+FORMATS = (1, 2)  # that are read
 FORMAT_KEY = b"tracksite.format"
 
 # A logged model is MLflow's: a model that a run made, with params and metrics of its own.
@@ -64,8 +68,8 @@ LIST_KEYS: dict[str, str] = {
 
 
 @cache
-def runs_schema() -> pa.Schema:
-    """Return the Arrow schema of a `runs` part: one row is one patch."""
+def runs_schema(number: int = FORMAT) -> pa.Schema:
+    """Return the Arrow schema of a `runs` part of a format: one row is one patch."""
     import pyarrow as pa
 
     time = pa.timestamp("us", tz="UTC")
@@ -75,7 +79,12 @@ def runs_schema() -> pa.Schema:
         "tags": pair,
         "aliases": pair,
         "environment": pair,
-        "artifacts": [("path", pa.string()), ("bytes", pa.int64()), ("sha256", pa.string())],
+        "artifacts": [
+            ("path", pa.string()),
+            ("bytes", pa.int64()),
+            ("sha256", pa.string()),
+            ("file", pa.string()),  # where it lies among the run's artifacts; null: at `path`
+        ],
         "inputs": [
             ("name", pa.string()),
             ("context", pa.string()),
@@ -98,25 +107,35 @@ def runs_schema() -> pa.Schema:
             ("max_step", pa.int64()),
         ],
     }
+    edit = [("field", pa.string()), ("key", pa.string()), ("seq", pa.int64())]
+    own: list[Any] = [
+        ("length", pa.int64()),  # of the live log that this was, bytes
+        ("edits", pa.list_(pa.struct(edit))),  # what was said later than at `seq`, and when
+        ("purged", pa.list_(pa.string())),  # segments `<writer>.<seq>` that were removed for good
+    ]
+    if number == 1:
+        items["artifacts"].pop()
+        own.clear()
     return pa.schema(
         [
             ("run_id", pa.string()),
             ("kind", pa.string()),
             ("writer", pa.string()),
-            ("seq", pa.int64()),  # Lamport clock of the run: orders patches without a clock
+            ("seq", pa.int64()),  # hybrid logical clock: orders patches
             ("timestamp", time),
             *((name, pa.string()) for name in TEXT_FIELDS),
             *((name, time) for name in TIME_FIELDS),
             *((name, pa.bool_()) for name in BOOL_FIELDS),
             *((name, pa.int64()) for name in INT_FIELDS),
             *((name, pa.list_(pa.struct(items[name]))) for name in LIST_KEYS),
+            *own,
         ],
-        metadata={FORMAT_KEY: str(FORMAT).encode()},
+        metadata={FORMAT_KEY: str(number).encode()},
     )
 
 
 @cache
-def points_schema() -> pa.Schema:
+def points_schema(number: int = FORMAT) -> pa.Schema:
     """Return the Arrow schema of a `points` part: sorted by key, step, then order of logging."""
     import pyarrow as pa
 
@@ -128,7 +147,7 @@ def points_schema() -> pa.Schema:
             ("timestamp", pa.timestamp("us", tz="UTC")),
             ("value", pa.float64()),
         ],
-        metadata={FORMAT_KEY: str(FORMAT).encode()},
+        metadata={FORMAT_KEY: str(number).encode()},
     )
 
 
@@ -146,9 +165,8 @@ class Snapshot:
     """What a store holds at one moment; nothing in it changes afterwards.
 
     Attributes:
-        store_id: identity of the store, from `store.json`.
         root: the store's folder.
-        patches: every valid patch, columns as `runs_schema()`; in no particular order.
+        patches: every patch that counts, columns as `runs_schema()`; in no particular order.
         point_files: run_id -> verified Parquet files (`points_schema()`) that hold its points.
         live_points: points that are in live logs only, columns as `points_schema()`.
         stamps: run_id (or entity id) -> digest that changes whenever any of its parts,
@@ -159,9 +177,9 @@ class Snapshot:
             again when it was longer.
         points_parts: `run_id` and `points_part`, the hash of the points part of each patch that
             has one in a file, so that it is found when that file has gone.
+        purged: run_id -> when and by whom it was removed for good.
     """
 
-    store_id: str
     root: str
     patches: pl.DataFrame
     point_files: Mapping[str, tuple[str, ...]]
@@ -171,3 +189,4 @@ class Snapshot:
     problems: tuple[Problem, ...] = field(default=())
     superseded: frozenset[str] = frozenset()
     points_parts: pl.DataFrame | None = None  # none are known
+    purged: Mapping[str, tuple[datetime, str]] = field(default_factory=dict)

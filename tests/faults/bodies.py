@@ -62,7 +62,7 @@ def save(say: Say, root: Path, run_id: str) -> None:
 def pack(say: Say, root: Path) -> None:
     """Pack a store and remove what was packed."""
     store = open_store(root)
-    packing.pack(store.root, store.store_id, grace_s=0)
+    packing.pack(store.root, grace_s=0)
     say(1)
 
 

@@ -61,7 +61,7 @@ def pack(root: Path) -> None:
     """Pack with a grace that is longer than a look takes."""
     store = open_store(root)
     recover(root, now=time.time())
-    packing.pack(root, store.store_id, grace_s=20.0)
+    packing.pack(root, grace_s=20.0)
 
 
 def merge(source: Path, target: Path) -> None:

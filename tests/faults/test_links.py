@@ -59,7 +59,7 @@ def _filled(tally: Tally, root: Path, text: str) -> Path:
         (folder / "notes.txt").write_text(text)
         row = {"path": "notes.txt", "bytes": len(text), "sha256": "2" * 64}
         store.write_patch(run_id, "run", {"artifacts": [row]})
-    packing.pack(root, store.store_id, grace_s=0)
+    packing.pack(root, grace_s=0)
     log_run(store, points=5, name=text)
     child = Child(tally, bodies.train, root, "", 0.0, bodies.NEVER, bodies.NEVER)
     child.wait_for(30)
@@ -83,9 +83,7 @@ def _actions(store: LocalStore, tmp_path: Path) -> dict[str, Callable[[], object
         "verify": lambda: verify(store),
         "build": lambda: build(store.root, tmp_path / "site"),
         "recover": lambda: recover(store.root, now=time.time()),
-        "pack": lambda: packing.pack(
-            store.root, store.store_id, grace_s=0, now=time.time() + 10_000
-        ),
+        "pack": lambda: packing.pack(store.root, grace_s=0, now=time.time() + 10_000),
         "merge": lambda: merging.merge(store, target),
         "merge into": lambda: merging.merge(target, store),
         "purge": lambda: purging.purge(

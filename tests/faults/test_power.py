@@ -60,14 +60,14 @@ def work(say: Say, base: Path, record: Path) -> None:
 
     for flush in (False, True):
         log(store.root, flush=flush)
-        packing.pack(store.root, store.store_id, grace_s=0, now=time.time() + 10_000)
+        packing.pack(store.root, grace_s=0, now=time.time() + 10_000)
     log(store.root, flush=False)
     log(other.root, flush=True)
-    packing.pack(other.root, other.store_id, grace_s=0)
+    packing.pack(other.root, grace_s=0)
     merging.merge(store, other)
     ids = {key.removeprefix("runs/") for key in recorder.acknowledged if key.startswith("runs/")}
     recorder.acknowledge(**{f"all/{run_id}": (COUNT, "finished") for run_id in ids})
-    packing.pack(other.root, other.store_id, grace_s=0, now=time.time() + 10_000)
+    packing.pack(other.root, grace_s=0, now=time.time() + 10_000)
     record.write_bytes(pickle.dumps((recorder.moments, recorder.calls)))
     say(1)
 
@@ -141,7 +141,7 @@ def _judge(tally: Tally, root: Path, acknowledged, where: str) -> None:
     for order in (False, True):
         if order:  # what the next training and the next packing do
             recover(root, now=0)
-            packing.pack(root, open_store(root).store_id, grace_s=0)
+            packing.pack(root, grace_s=0)
         seen = look(root)
         damage = [one for one in seen.problems if not one.path.startswith("live/")]
         tally.wrong(HURT, len(damage), f"{where}: {damage}")

@@ -103,7 +103,7 @@ def _described(story: _Story) -> None:
 
 
 def _pack(story: _Story) -> None:
-    packing.pack(story.store.root, story.store.store_id, grace_s=0)
+    packing.pack(story.store.root, grace_s=0)
 
 
 CHANGES: dict[str, Callable[[_Story], None]] = {

@@ -51,4 +51,4 @@ def assert_same(store: LocalStore, before: Seen) -> None:
 
 def pack(store: LocalStore, grace_s: float = packing.GRACE_S) -> packing.Packed:
     """Pack a store."""
-    return packing.pack(store.root, store.store_id, grace_s=grace_s)
+    return packing.pack(store.root, grace_s=grace_s)

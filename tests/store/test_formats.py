@@ -21,7 +21,7 @@ from tracksite import site
 from tracksite.config import Settings
 from tracksite.errors import BuildError, StoreError
 from tracksite.schema import FORMAT_KEY
-from tracksite.store import merging, packs, parts, recovery, verdicts
+from tracksite.store import manifests, merging, packs, parts, recovery, verdicts
 from tracksite.store.blocks import BLOCK
 from tracksite.store.histories import read_points
 from tracksite.store.livelog import SLOT, patch_frame
@@ -167,13 +167,14 @@ def test_a_pack_of_a_newer_format_is_refused_alone(store, table):
     newer = log_run(store)
     pack(store, grace_s=0)
     other = log_run(store)
-    manifest = packs.newest_manifest(store.root, store.store_id)
+    manifest = manifests.in_force(store.root)
     (old,) = getattr(manifest, table)
     content = said_nine((store.root / "packs" / old.file).read_bytes())
     file = packs.write_pack(store.root, table, content)
     lists = {"runs": manifest.runs, "points": manifest.points}
-    lists[table] = (packs.PackFile(file, newer, newer),)
-    packs.publish(store.root, store.store_id, packs.Manifest(manifest.version + 1, **lists))
+    lists[table] = (manifests.PackFile(file, newer, newer),)
+    replaced = frozenset({old.file})
+    manifests.publish(store.root, manifests.Manifest(**lists, replaced=replaced))
     if table == "runs":
         assert_refused(store, store.root / "packs" / file, {other})
     else:
@@ -220,7 +221,7 @@ def test_a_manifest_of_a_newer_format_is_refused_alone(store):
 def test_a_store_of_a_newer_format_is_refused_as_a_whole(store):
     """Where store.json says a newer format, nothing is read or written, and the remedy is told."""
     log_run(store)
-    (store.root / "store.json").write_text(json.dumps({"format": 9, "store_id": store.store_id}))
+    (store.root / "store.json").write_text(json.dumps({"format": 9}))
     for create in (False, True):
         with pytest.raises(StoreError, match=r"store\.json says format 9.*upgrade tracksite"):
             open_store(store.root, create=create)

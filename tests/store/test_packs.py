@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.store.stores import assert_same, log_run, pack, seen
-from tracksite.errors import DamageError, StoreError
+from tracksite.errors import DamageError
 from tracksite.query.runs import fold
-from tracksite.store import packing, packs, parts
+from tracksite.store import manifests, packing, parts
 from tracksite.store.blocks import BLOCK, CheckedFile, decode_blocks, encode_blocks
 from tracksite.store.ids import new_run_id
 from tracksite.store.local import open_store
@@ -64,7 +64,7 @@ def test_many_small_packs_become_one(store):
         log_run(store, points=1)
         pack(store, grace_s=0)
     before = seen(store)
-    assert len(packs.newest_manifest(store.root, store.store_id).runs) == 1
+    assert len(manifests.in_force(store.root).runs) == 1
     assert before[1].height == packing.SMALL_PACKS + 1
 
 
@@ -203,29 +203,36 @@ def test_a_manifest_cannot_lead_out_of_the_store(store, name):
     (store.root / "manifest").mkdir()
     item = f'{{"file": "{name}", "first": "", "last": ""}}'
     text = f'{{"format": 1, "runs": [{item}], "points": [], "replaced": []}}'
-    (store.root / "manifest" / packs.manifest_name(store.store_id, 1)).write_text(text)
+    (store.root / "manifest" / f"{'0' * 32}.json").write_text(text)
     with pytest.raises(DamageError, match="no pack"):
-        packs.newest_manifest(store.root, store.store_id)
+        manifests.read(store.root, f"{'0' * 32}.json")
+    assert not manifests.in_force(store.root).files
 
 
-def test_only_one_of_two_packers_publishes(store):
-    """A manifest's version is taken once: the second packer is told, and nothing is replaced."""
-    one = packs.Manifest(1, (packs.PackFile("0" * 40 + ".runs.parquet", "a", "b"),))
-    assert packs.publish(store.root, store.store_id, one)
-    assert not packs.publish(store.root, store.store_id, packs.Manifest(1))
-    assert packs.newest_manifest(store.root, store.store_id) == one
+def test_two_packers_at_once_are_no_race(store):
+    """What two packers put in force without knowing of each other counts together."""
+    one, other = (
+        manifests.PackFile(f"{number * 32}-{number * 40}.runs.parquet", "a", "b") for number in "01"
+    )
+    for file in (one, other):
+        manifests.publish(store.root, manifests.Manifest((file,)))
+    assert manifests.in_force(store.root).runs == (one, other)
 
 
-def test_files_that_keep_disappearing_are_an_error(store, monkeypatch):
-    """A reader that never finds what it has just listed gives up with the reason."""
+def test_a_file_that_is_listed_and_never_there_is_named(store, monkeypatch):
+    """A reader whose listing is late lists again, then names what is missing and goes on."""
+    real, hidden = parts.read_checked, log_run(store)
+    other = log_run(store)
 
-    def gone(*_):
-        raise FileNotFoundError
+    def gone(folder, part):
+        if part.run_id == hidden:
+            raise FileNotFoundError
+        return real(folder, part)
 
-    log_run(store)
     monkeypatch.setattr(parts, "read_checked", gone)
-    with pytest.raises(StoreError, match="disappearing"):
-        store.snapshot()
+    snapshot = store.snapshot()
+    assert set(snapshot.patches["run_id"]) == {other}
+    assert {problem.run_id for problem in snapshot.problems} == {hidden}
 
 
 def checked(content: bytes, blocks: bytes) -> CheckedFile:

@@ -158,9 +158,7 @@ def test_no_store_is_said_with_the_remedy(tmp_path):
         open_store(tmp_path / "nothing")
 
 
-@pytest.mark.parametrize(
-    ("text", "words"), [('{"format": 2, "store_id": "x"}', "upgrade"), ("{", "restore")]
-)
+@pytest.mark.parametrize(("text", "words"), [('{"format": 3}', "upgrade"), ("{", "restore")])
 def test_an_unknown_store_is_refused(store, text, words):
     """A store of a newer format, or with a broken identity, is refused with the remedy."""
     (store.root / "store.json").write_text(text)

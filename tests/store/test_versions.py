@@ -16,7 +16,7 @@ from tests.store.answers import assert_read_alike
 from tracksite.errors import DamageError
 from tracksite.query.curves import history
 from tracksite.query.runs import fold
-from tracksite.store import packs, reading, recovery
+from tracksite.store import manifests, packs, reading, recovery
 from tracksite.store.ids import new_run_id
 from tracksite.store.local import open_store
 from tracksite.store.merging import merge
@@ -66,7 +66,7 @@ def saved(store, content, table="runs"):
 
 def packed(store):
     """Pack all, and remove what was packed."""
-    return pack(store.root, store.store_id, grace_s=0)
+    return pack(store.root, grace_s=0)
 
 
 @pytest.mark.parametrize("how", ["loose", "packed", "both packed", "live"])
@@ -273,7 +273,7 @@ def test_a_part_that_is_gone_is_not_read_twice_from_a_pack(store):
     """Two parts of a run, packed within grace; one loose part goes after the snapshot."""
     saved_and_going_on(store).close()
     snap = store.snapshot()
-    pack(store.root, store.store_id, grace_s=1e9)
+    pack(store.root, grace_s=1e9)
     loose = sorted((store.root / "log").glob("*.points.parquet"))
     assert len(loose) == 2
     loose[0].unlink()
@@ -319,15 +319,13 @@ def test_verify_names_a_points_pack_that_is_no_parquet(store):
     """A points pack whose bytes match its name, but is no Parquet / newer format, is named."""
     log(store, RUN, 5)
     packed(store)
-    old = packs.newest_manifest(store.root, store.store_id)
+    old = manifests.in_force(store.root)
     bad = packs.write_pack(store.root, "points", b"not parquet")
-    packs.publish(
+    manifests.publish(
         store.root,
-        store.store_id,
         replace(
             old,
-            version=old.version + 1,
-            points=(packs.PackFile(bad, RUN, RUN),),
+            points=(manifests.PackFile(bad, RUN, RUN),),
             replaced=frozenset({old.points[0].file}),
         ),
     )
@@ -375,7 +373,7 @@ def test_points_that_wait_for_their_row_are_not_packed_with_another(store):
     row = saved(store, long)
     kept = row.read_bytes()
     row.unlink()
-    pack(store.root, store.store_id, grace_s=1e9)
+    pack(store.root, grace_s=1e9)
     row.write_bytes(kept)
     assert look(store.root).points[RUN] == steps(10)
     packed(store)

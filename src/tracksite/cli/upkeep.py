@@ -66,7 +66,7 @@ def pack(*, store: str, grace: timedelta) -> None:
     target = open_store(store)
     now = datetime.now(UTC).timestamp()
     recovered = recovery.recover(target.root, now=now)
-    done = packing.pack(target.root, target.store_id, grace_s=grace.total_seconds())
+    done = packing.pack(target.root, grace_s=grace.total_seconds())
     if recovered:
         say(f"Saved what {len(recovered)} interrupted runs had logged.")
     say(f"Packed {done.packed} files, removed {done.removed}; the packs are {done.files} files.")
@@ -79,7 +79,7 @@ def pack_when_due(store: LocalStore) -> None:
     if not packing.is_due(store.root):
         return
     try:
-        done = packing.pack(store.root, store.store_id)
+        done = packing.pack(store.root)
     except (OSError, StoreError) as error:
         say(f"The store has many small files, but could not be packed ({error}).")
     else:
@@ -176,7 +176,7 @@ def gc(
       tracksite gc --older-than 90d --keep-best 10 --keep-tagged keep --dry-run
       tracksite gc runs --older-than 1y --experiment sandbox --yes
     """  # noqa: D301 - \b keeps click from wrapping a block
-    from tracksite.store import packs, purging, recovery
+    from tracksite.store import manifests, purging, recovery
     from tracksite.store.local import open_store
 
     now = datetime.now(UTC)
@@ -195,7 +195,7 @@ def gc(
     else:
         print_table(_COLUMNS, list(found.iter_rows()))
     size = f"{planned.bytes / 1e6:,.1f} MB of parts and artifacts"
-    if packs.newest_manifest(target.root, target.store_id).runs:
+    if manifests.in_force(target.root).runs:
         size += " and their share of the packs"
     if dry_run or not ids:
         say(f"{len(ids)} runs would go, with {size}.")

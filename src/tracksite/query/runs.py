@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from tracksite.schema import LIST_KEYS, PRIVATE_TAGS, SCALAR_FIELDS
+from tracksite.store import edits
 from tracksite.store.ids import experiment_id
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def fold(snapshot: Snapshot) -> pl.DataFrame:
     the first and last patch). A run that says it is running without a living writer is
     interrupted.
     """
-    patches = snapshot.patches.sort(_ORDER)
+    patches = edits.split(snapshot.patches).sort(_ORDER)
     scalars = patches.group_by("run_id", maintain_order=True).agg(
         pl.col("kind").drop_nulls().last(),
         *(pl.col(name).drop_nulls().last() for name in SCALAR_FIELDS),

@@ -75,7 +75,7 @@ def build(
     snapshot = store.snapshot()
     context = Context(snapshot, fold(snapshot), settings, store.root / "artifacts")
     todo = plan(context, site, old, key, force=force)
-    target = Manifest(__version__, store.store_id, state, key, snapshot.problems)
+    target = Manifest(__version__, state, key, snapshot.problems)
     return _carry_out(
         site, todo, context, old=old, target=target, progress=progress, executor=executor
     )

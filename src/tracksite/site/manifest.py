@@ -1,9 +1,8 @@
 """`build.json` of a site: what the last build wrote.
 
 Its fields:
-    format      of this file: 1
+    format      of this file: 2
     version     of tracksite that wrote the site
-    store_id    of the store that it shows
     state       digest of the store's file names (`Store.state`): same state, same site
     key         digest of version, settings, templates and assets: part of every file's digest
     problems    what the build had to leave out: [path, run_id or null, message]
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-MANIFEST_FORMAT = 1
+MANIFEST_FORMAT = 2
 
 Entry = tuple[str | None, int | None]
 
@@ -36,7 +35,6 @@ class Manifest:
     """The content of `build.json`; the module's docstring describes the fields."""
 
     version: str = ""
-    store_id: str = ""
     state: str = ""
     key: str = ""
     problems: tuple[Problem, ...] = ()
@@ -51,7 +49,6 @@ def read(site: Path) -> Manifest:
             return Manifest()
         return Manifest(
             version=str(told["version"]),
-            store_id=str(told["store_id"]),
             state=str(told["state"]),
             key=str(told["key"]),
             problems=tuple(Problem(*problem) for problem in told["problems"]),

@@ -17,7 +17,6 @@ class Store(Protocol):
     """What every backend offers."""
 
     root: Path
-    store_id: str
 
     def state(self) -> str:
         """Return a digest that changes whenever a snapshot would: from names and live logs."""

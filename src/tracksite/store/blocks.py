@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tracksite.errors import DamageError
-from tracksite.schema import FORMAT
+from tracksite.schema import FORMAT, FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,7 +86,7 @@ def decode_blocks(name: str, content: bytes) -> Blocks:
     try:
         head = json.loads(line)
         size, whole = int(head["bytes"]), head["digest"] == block_digest(body).hex()
-        known = head["format"] == FORMAT and (head["block"], head["group"]) == (BLOCK, GROUP)
+        known = head["format"] in FORMATS and (head["block"], head["group"]) == (BLOCK, GROUP)
     except (ValueError, KeyError, TypeError) as error:
         raise DamageError(f"{name} is damaged ({error}): pack the store again.") from error
     if not whole or not known:

@@ -12,9 +12,11 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tracksite.errors import DamageError
-from tracksite.schema import FORMAT, FORMAT_KEY
+from tracksite.schema import FORMAT, FORMAT_KEY, FORMATS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -41,14 +43,17 @@ class Source(Protocol):
 
 
 def open_parquet(
-    file: str, content: bytes | Source, schema: pa.Schema, most_bytes: int = FILE_BYTES
+    file: str,
+    content: bytes | Source,
+    schema: Callable[[int], pa.Schema],
+    most_bytes: int = FILE_BYTES,
 ) -> pq.ParquetFile:
     """Return an opened Parquet file that is sound enough to be decoded.
 
     Args:
         file: its name, for the message.
         content: its bytes, or a binary file of them.
-        schema: the columns that it has to have.
+        schema: gives the columns that it has to have in a format.
         most_bytes: how much it may be when it is decoded.
 
     Raises:
@@ -60,20 +65,22 @@ def open_parquet(
     _check_length(file, source)
     try:
         opened = pq.ParquetFile(
-            _buffer(content), page_checksum_verification=True, read_dictionary=_texts(schema)
+            _buffer(content),
+            page_checksum_verification=True,
+            read_dictionary=_texts(schema(FORMAT)),
         )
     except Exception as error:  # a decoder may raise anything on hostile bytes
         raise DamageError(f"{file} is not Parquet ({error}): restore it from a copy.") from error
-    _check_format(file, opened.metadata)
-    _check_columns(file, opened.metadata.schema, _columns(schema))
+    number = _format_of(file, opened.metadata)
+    _check_columns(file, opened.metadata.schema, _columns(schema(number)))
     _check_size(file, opened.metadata, most_bytes)
     return opened
 
 
-def check_format(file: str, found: str) -> None:
-    """Raise DamageError, with the remedy, unless a format is one that we can read."""
-    if found == str(FORMAT):
-        return
+def check_format(file: str, found: str) -> int:
+    """Return the number of a format that we can read; else raise DamageError, with the remedy."""
+    if found in map(str, FORMATS):
+        return int(found)
     if found.isdigit() and int(found[:9]) > FORMAT:
         message = f"{file} has format {found[:9]}, this tracksite reads up to {FORMAT}: upgrade it."
     else:
@@ -111,8 +118,9 @@ def _check_length(file: str, source: Source) -> None:
     source.seek(0)
 
 
-def _check_format(file: str, metadata: pq.FileMetaData) -> None:
-    check_format(file, (metadata.metadata or {}).get(FORMAT_KEY, b"").decode(errors="replace"))
+def _format_of(file: str, metadata: pq.FileMetaData) -> int:
+    told = (metadata.metadata or {}).get(FORMAT_KEY, b"")
+    return check_format(file, told.decode(errors="replace"))
 
 
 @cache

@@ -6,8 +6,8 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from tracksite.errors import DamageError
-from tracksite.schema import Problem, points_schema, runs_schema
-from tracksite.store import bounds, packs, parts, verdicts
+from tracksite.schema import FORMAT, FORMATS, Problem, points_schema, runs_schema
+from tracksite.store import bounds, formats, packs, parts, verdicts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import polars as pl
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     from tracksite.store.verdicts import Verdict
@@ -27,6 +26,8 @@ def read_patches(
     pool: Executor,
     problems: list[Problem],
     known: dict[str, Verdict],
+    *,
+    final: bool = False,
 ) -> pl.DataFrame:
     """Return the rows of every sound `runs` part, and name the damaged ones.
 
@@ -38,22 +39,44 @@ def read_patches(
         pool: reads and checks files.
         problems: where damage is named.
         known: verdicts on the files; what is found sound is added.
+        final: name a file that is gone as well.
+
+    Raises:
+        FileNotFoundError: one of them is gone, and this was not the `final` try.
     """
     wanted = [part for part in names if part.table == "runs"]
     sound: list[tuple[parts.PartName, bytes]] = []
-    outcomes = pool.map(lambda part: _outcome(folder, part, known=part.file in known), wanted)
+    outcomes = pool.map(
+        lambda part: _outcome(folder, part, known=part.file in known, final=final), wanted
+    )
     for part, outcome in zip(wanted, outcomes, strict=True):
         if isinstance(outcome, bytes):
             sound.append((part, outcome))
         else:
             problems.append(outcome)
     known |= verdicts.of(folder / part.file for part, _ in sound if part.file not in known)
-    damaged: list[Problem] = []
-    rows = decode(sound, empty_patches(), damaged.append)
-    problems += damaged
-    paths = {problem.path for problem in damaged}
-    hashes = [part.hash for part, _ in sound if f"log/{part.file}" not in paths]
-    return with_parts(rows, hashes)
+    return decode_patches(sound, problems.append)
+
+
+def decode_patches(
+    sound: list[tuple[parts.PartName, bytes]], on_damage: Callable[[Problem], object]
+) -> pl.DataFrame:
+    """Return the rows of `runs` parts of any format; columns as `packs.packed_schema()`."""
+    import polars as pl
+
+    frames = [empty_packed()]
+    for number in FORMATS:
+        group = [one for one in sound if formats.number_of(one[1]) == number]
+        damaged: list[Problem] = []
+        rows = decode(group, formats.empty(runs_schema(number)), damaged.append)
+        for problem in damaged:
+            on_damage(problem)
+        paths = {problem.path for problem in damaged}
+        hashes = [part.hash for part, _ in group if f"log/{part.file}" not in paths]
+        if number < FORMAT:
+            rows = formats.upgraded(rows)
+        frames.append(with_parts(rows, hashes).select(frames[0].columns))
+    return pl.concat(frames)
 
 
 def with_parts(rows: pl.DataFrame, hashes: Sequence[str | None]) -> pl.DataFrame:
@@ -76,17 +99,24 @@ def checked(folder: Path, part: parts.PartName, *, known: bool = False) -> bytes
     """
     content = parts.read_checked(folder, part)
     if not known:
-        schema = runs_schema() if part.table == "runs" else points_schema()
+        schema = runs_schema if part.table == "runs" else points_schema
         most = bounds.MOST_BYTES[part.table]
         _check_points_owner(part, bounds.open_parquet(part.file, content, schema, most))
     return content
 
 
-def _outcome(folder: Path, part: parts.PartName, *, known: bool = False) -> bytes | Problem:
+def _outcome(
+    folder: Path, part: parts.PartName, *, known: bool = False, final: bool = False
+) -> bytes | Problem:
     try:
         return checked(folder, part, known=known)
     except DamageError as error:
         return Problem(f"log/{part.file}", part.run_id, str(error))
+    except FileNotFoundError:
+        if not final:
+            raise
+        message = f"{part.file} is gone: the folder is listed late, or copy it from elsewhere."
+        return Problem(f"log/{part.file}", part.run_id, message)
 
 
 def decode(
@@ -142,6 +172,8 @@ def check_points(
     pool: Executor,
     problems: list[Problem],
     known: dict[str, Verdict],
+    *,
+    final: bool = False,
 ) -> dict[str, tuple[str, ...]]:
     """Return run_id → paths of its sound `points` parts, and name the damaged ones.
 
@@ -151,13 +183,15 @@ def check_points(
         pool: reads and checks files.
         problems: where damage is named.
         known: verdicts on the files; what is found sound is added.
+        final: name a file that is gone as well.
 
     Raises:
-        FileNotFoundError: one of them is gone.
+        FileNotFoundError: one of them is gone, and this was not the `final` try.
     """
     found = verdicts.of(folder / part.file for part in names)
     unknown = [part for part in names if known.get(part.file) != found.get(part.file)]
-    damaged = dict(zip(unknown, pool.map(lambda part: _damage(folder, part), unknown), strict=True))
+    outcomes = pool.map(lambda part: _damage(folder, part, final=final), unknown)
+    damaged = dict(zip(unknown, outcomes, strict=True))
     files: defaultdict[str, list[str]] = defaultdict(list)
     for part in names:
         problem = damaged.get(part)
@@ -165,39 +199,26 @@ def check_points(
             files[part.run_id].append(str(folder / part.file))
         else:
             problems.append(problem)
-            del found[part.file]
+            found.pop(part.file, None)
     known |= found
     return {run_id: tuple(paths) for run_id, paths in files.items()}
 
 
-def _damage(folder: Path, part: parts.PartName) -> Problem | None:
-    outcome = _outcome(folder, part)
+def _damage(folder: Path, part: parts.PartName, *, final: bool) -> Problem | None:
+    outcome = _outcome(folder, part, final=final)
     return None if isinstance(outcome, bytes) else outcome
 
 
 def empty_packed() -> pl.DataFrame:
     """Return no packed patches, with every column of `packs.packed_schema()`."""
-    return _empty(packs.packed_schema())
-
-
-def empty_patches() -> pl.DataFrame:
-    """Return no patches, with every column of `runs_schema()`."""
-    return _empty(runs_schema())
+    return formats.empty(packs.packed_schema())
 
 
 def empty_packed_points() -> pl.DataFrame:
     """Return no packed points, with every column of `packs.packed_points_schema()`."""
-    return _empty(packs.packed_points_schema())
+    return formats.empty(packs.packed_points_schema())
 
 
 def empty_points() -> pl.DataFrame:
     """Return no points, with every column of `points_schema()`."""
-    return _empty(points_schema())
-
-
-def _empty(schema: pa.Schema) -> pl.DataFrame:
-    import polars as pl
-    import pyarrow as pa
-
-    table = pa.Table.from_batches([], schema)  # schema.empty_table() would import pandas
-    return pl.DataFrame(pl.from_arrow(table))
+    return formats.empty(points_schema())

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tracksite.errors import DamageError, StoreError
+from tracksite.errors import DamageError
 from tracksite.schema import Problem
-from tracksite.store import packs, parts
+from tracksite.store import manifests, packs, parts
 from tracksite.store.decoding import decode, empty_packed_points, empty_points
 
 if TYPE_CHECKING:
@@ -99,16 +98,9 @@ def _read(
     return True
 
 
-def _manifest(root: Path) -> packs.Manifest:
-    for _ in range(_ATTEMPTS):
-        with contextlib.suppress(FileNotFoundError):  # a newer one came
-            return packs.newest_manifest(root, on_damage=lambda *_: None)
-    raise StoreError(f"the files of {root} keep disappearing: wait until its packing is over.")
-
-
 def _in_force(root: Path, run_ids: Collection[str]) -> list[Path]:
     """Return the packs that may hold the points of some runs by now."""
-    files = _manifest(root).points
+    files = manifests.in_force(root).points
     return [root / "packs" / one.file for one in files if any(map(one.may_hold, run_ids))]
 
 
@@ -134,26 +126,13 @@ def _name_lost(
     on_damage: Callable[[Problem], object],
 ) -> None:
     """Name the files that are gone and whose points are in no pack: runs were removed meanwhile."""
-    missing = counted - _packed_now(root, run_ids)
+    missing = counted - packs.packed_hashes(root, manifests.in_force(root).runs, run_ids)
     for path in dict.fromkeys(gone):
         part = parts.parse_name(path.name)
         if part.hash in missing if part else missing:
             owner = part.run_id if part else None
-            on_damage(Problem(f"{path.parent.name}/{path.name}", owner, f"{path.name} is gone"))
-
-
-def _packed_now(root: Path, run_ids: Collection[str]) -> set[str]:
-    """Return the hashes of some runs' parts that are in packs by now, of those that can be read."""
-    for _ in range(_ATTEMPTS):
-        known: set[str] = set()
-        try:
-            for one in _manifest(root).runs:
-                with contextlib.suppress(DamageError):
-                    known |= packs.packed_hashes(root, [one], run_ids)
-        except FileNotFoundError:
-            continue  # it was replaced meanwhile
-        return known
-    return set()
+            message = f"{path.name} is gone: copy it from where the store came from."
+            on_damage(Problem(f"{path.parent.name}/{path.name}", owner, message))
 
 
 def _once(packed: list[pl.DataFrame], superseded: Collection[str]) -> pl.DataFrame:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from tracksite.errors import DamageError, NotFoundError, StoreError
-from tracksite.schema import FORMAT, Snapshot
-from tracksite.store import doubled, packs, parts, reading, snapshots
+from tracksite.schema import FORMAT, FORMATS, Snapshot
+from tracksite.store import clock, doubled, marking, packs, parts, reading, snapshots
 from tracksite.store.ids import check_run_id, new_writer
 from tracksite.store.patches import merge, normalise, to_table
 from tracksite.store.writer import RunWriter
@@ -39,7 +39,8 @@ def open_store(uri: str | Path, *, create: bool = False) -> LocalStore:
             message = f"there is no store at {root}: log a run into it or name another folder"
             raise NotFoundError(message)
         _create(root)
-    return LocalStore(root, _read_identity(root))
+    _check_format(root)
+    return LocalStore(root)
 
 
 def path_of(uri: str | Path) -> Path:
@@ -62,44 +63,31 @@ def _create(root: Path) -> None:
     try:
         for folder in FOLDERS:
             (root / folder).mkdir(parents=True, exist_ok=True)
-        identity = {"format": FORMAT, "store_id": os.urandom(16).hex()}
-        temporary = root / f"tmp-{os.urandom(4).hex()}"
-        parts.write_durably(temporary, doubled.encode(identity))
-        try:
-            os.link(temporary, root / "store.json")  # the first of two creators wins
-        except FileExistsError:
-            pass
-        except OSError:
-            temporary.replace(root / "store.json")
-        temporary.unlink(missing_ok=True)
-        parts.sync_folder(root)
+        marking.mark(root)
         parts.sync_folder(root.parent)
     except OSError as error:
         message = f"no store can be made at {root} ({error.strerror}): choose a writable folder"
         raise StoreError(message) from error
 
 
-def _read_identity(root: Path) -> str:
+def _check_format(root: Path) -> None:
     path = root / "store.json"
     try:
-        identity, _ = doubled.decode(str(path), path.read_bytes())
-        number, store_id = identity["format"], str(identity["store_id"])
+        number = doubled.decode(str(path), path.read_bytes())[0]["format"]
     except (OSError, DamageError, KeyError) as error:
         message = f"{path} does not say what store this is ({error}): restore it from a copy"
         raise StoreError(message) from error
-    if number != FORMAT:
+    if number not in FORMATS:
         message = f"{path} says format {number!r}, this tracksite reads {FORMAT}: upgrade tracksite"
         raise StoreError(message)
-    return store_id
 
 
 class LocalStore:
     """A store in a folder of a local or mounted file system."""
 
-    def __init__(self, root: Path, store_id: str) -> None:
+    def __init__(self, root: Path) -> None:
         """Take the folder of an existing store; use `open_store` instead."""
         self.root = root
-        self.store_id = store_id
         for folder in FOLDERS:  # a copy or a git checkout loses empty folders
             if not (root / folder).is_dir():
                 _make(root / folder)
@@ -111,13 +99,14 @@ class LocalStore:
         """
         segments = reading.list_segments(self.root / "live", None)
         names = sorted(part.file for part in self._parts(None))
-        names += sorted(reading.names_in(self.root / "manifest", None))
+        for folder in ("manifest", "packs"):
+            names += sorted(reading.names_in(self.root / folder, None))
         live = sorted(f"{segment.stamp}:{reading.has_writer(segment)}" for segment in segments)
-        return parts.digest("\n".join([self.store_id, *names, *live]).encode())
+        return parts.digest("\n".join([*names, *live]).encode())
 
     def snapshot(self, run_ids: Collection[str] | None = None) -> Snapshot:
         """Return what the store holds now, of all entities or of these; see `Store`."""
-        return snapshots.take(self.root, self.store_id, run_ids)
+        return snapshots.take(self.root, run_ids)
 
     def artifact_dir(self, run_id: str) -> Path:
         """Return the folder of a run's artifacts; it need not exist."""
@@ -143,14 +132,14 @@ class LocalStore:
         self, run_id: str, *, kind: str = "run", resume: bool = False, strict: bool = False
     ) -> RunWriter:
         """Return a writer for a new run, or for one that exists when `resume`; see `RunWriter`."""
-        seq = self._next_seq(check_run_id(run_id)) if resume else 0
+        seq = self._next_seq(check_run_id(run_id)) if resume else clock.tick()
         return RunWriter(self.root, run_id, kind=kind, seq=seq, strict=strict)
 
     def _next_seq(self, run_id: str) -> int:
         taken = [part.seq for part in self._parts({run_id})]
-        taken += packs.packed_numbers(self.root, self.store_id, run_id)
+        taken += packs.packed_numbers(self.root, run_id)
         taken += [segment.seq for segment in reading.list_segments(self.root / "live", {run_id})]
-        return max(taken, default=-1) + 1
+        return clock.tick(max(taken, default=0))
 
     def _parts(self, run_ids: Collection[str] | None) -> list[parts.PartName]:
         return reading.list_parts(self.root / "log", run_ids)

@@ -2,29 +2,57 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
-from dataclasses import dataclass
-from itertools import groupby
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tracksite.errors import StoreError
-from tracksite.store import packs, parts, reading
+from tracksite.errors import DamageError
+from tracksite.schema import Problem
+from tracksite.store import manifests, packs, parts, reading
 from tracksite.store.livelog import SEGMENT_NAME, used_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from tracksite.store.local import LocalStore
+
+_PASSES = 5  # over a store whose files move on while they are copied
 
 
 @dataclass(frozen=True)
 class Merged:
-    """What merging did: files that were copied, and that were there already."""
+    """What merging did.
+
+    Attributes:
+        copied: how many files were copied.
+        present: how many were there already.
+        problems: files of the source that were left out, because they are damaged.
+        purged: runs of the source that the target has removed for good, and that stay away.
+    """
 
     copied: int
     present: int
+    problems: tuple[Problem, ...] = ()
+    purged: tuple[str, ...] = ()
+
+
+@dataclass
+class _Tally:
+    """A merge under way: from where to where, and what it did, by path."""
+
+    source: Path
+    target: Path
+    progress: Callable[[str], object]
+    copied: set[str] = field(default_factory=set)
+    present: set[str] = field(default_factory=set)
+    problems: dict[str, Problem] = field(default_factory=dict)
+
+    def name(self, path: str, error: Exception) -> None:
+        """Name a file that is left out."""
+        self.problems[path] = Problem(path, None, str(error))
 
 
 def merge(
@@ -32,8 +60,8 @@ def merge(
 ) -> Merged:
     """Copy what `source` holds into `target`; merging again, or the other way round, adds nothing.
 
-    Packs come before the manifests that name them, so a merge that is cut short leaves a store
-    that is whole; merge again to finish.
+    The source may be logged to and packed meanwhile. A merge that is cut short leaves a store that
+    is whole; merge again to finish.
 
     Args:
         source: read only.
@@ -41,38 +69,27 @@ def merge(
         progress: told the path of each file.
 
     Raises:
-        StoreError: both have a file of one name with other bytes.
         OSError: the disk refuses.
     """
-    copied = present = 0
-    for folder, files in groupby(_files(source.root), key=os.path.dirname):
-        before = copied
-        for relative in files:
-            progress(relative)
-            if _copy(source.root / relative, target.root / relative):
-                copied += 1
-            else:
-                present += 1
-        if copied > before:  # what a folder's files refer to is durable before they are
-            parts.sync_folder(target.root / folder)
-    return Merged(copied, present)
+    tally = _Tally(source.root, target.root, progress)
+    _lay(tally, _artifacts(source.root))
+    for _ in range(_PASSES):
+        whole = [_lay(tally, files) for files in _moving(source.root)]
+        _lay_manifests(tally)
+        if all(whole) and not _missing(tally):
+            break
+    _lay(tally, (it for it in _artifacts(source.root) if not (target.root / it).exists()))
+    return Merged(
+        len(tally.copied),
+        len(tally.present - tally.copied),
+        tuple(sorted(tally.problems.values(), key=lambda problem: problem.path)),
+        _purged(source, target),
+    )
 
 
-def _files(root: Path) -> Iterator[str]:
-    """Yield the files to copy, in the order in which a reader needs them."""
+def _artifacts(root: Path) -> Iterator[str]:
     for run_folder in sorted(reading.folders_in(root / "artifacts")):
         yield from sorted(_below(root, root / "artifacts" / run_folder))
-    for folder, is_ours in (
-        ("packs", packs.is_pack),
-        ("manifest", packs.MANIFEST_NAME.fullmatch),
-        ("log", parts.PART_NAME.fullmatch),
-        ("live", SEGMENT_NAME.fullmatch),
-        ("audit", bool),
-    ):
-        names = reading.names_in(root / folder, None)
-        # points before the patches that commit them
-        for name in sorted(filter(is_ours, names), key=lambda name: (".runs." in name, name)):
-            yield f"{folder}/{name}"
 
 
 def _below(root: Path, folder: Path) -> Iterator[str]:
@@ -83,13 +100,83 @@ def _below(root: Path, folder: Path) -> Iterator[str]:
             yield Path(entry.path).relative_to(root).as_posix()
 
 
+def _moving(root: Path) -> Iterator[list[str]]:
+    """Yield the files of each folder, each listed when those before were copied.
+
+    That is the way that content moves; within a folder, what is referred to comes first.
+    """
+    for folder, is_ours in (
+        ("live", SEGMENT_NAME.fullmatch),
+        ("log", parts.PART_NAME.fullmatch),
+        ("packs", packs.is_pack),
+        ("audit", bool),
+    ):
+        names = filter(is_ours, reading.names_in(root / folder, None))
+        yield [f"{folder}/{it}" for it in sorted(names, key=lambda name: (".runs." in name, name))]
+
+
+def _lay(tally: _Tally, files: Iterable[str]) -> bool:
+    """Copy files that are not there; return whether none went meanwhile."""
+    is_whole, folders = True, set()
+    for relative in files:
+        tally.progress(relative)
+        try:
+            if _copy(tally.source / relative, tally.target / relative):
+                tally.copied.add(relative)
+                folders.add((tally.target / relative).parent)
+            else:
+                tally.present.add(relative)
+        except FileNotFoundError:
+            is_whole = False
+        except DamageError as error:
+            tally.name(relative, error)
+    for folder in sorted(folders):
+        parts.sync_folder(folder)
+    return is_whole
+
+
+def _lay_manifests(tally: _Tally) -> None:
+    """Let the target say which packs of the source are in force.
+
+    Manifests of format 1 are said anew: their names do not tell those of two copies apart.
+    """
+    for name in manifests.counting(reading.names_in(tally.source / "manifest", None)):
+        relative = f"manifest/{name}"
+        try:
+            said = manifests.read(tally.source, name)
+        except FileNotFoundError:
+            continue  # another one says the same
+        except DamageError as error:
+            tally.name(relative, error)
+            continue
+        if manifests.NUMBERED_NAME.fullmatch(name):
+            is_new = manifests.say_anew(tally.target, said)
+            (tally.copied if is_new else tally.present).add(relative)
+        else:
+            _lay(tally, [relative])
+
+
+def _missing(tally: _Tally) -> bool:
+    """Return whether packs in force came too late to be listed, and are in the source by now."""
+    wanted = manifests.in_force(tally.target).files
+    wanted -= set(reading.names_in(tally.target / "packs", None))
+    return bool(wanted & set(reading.names_in(tally.source / "packs", None)))
+
+
+def _purged(source: LocalStore, target: LocalStore) -> tuple[str, ...]:
+    """Return the runs of the source that stay away because the target has removed them."""
+    if not reading.names_in(target.root / "audit", None):
+        return ()
+    return tuple(sorted(target.snapshot().purged.keys() & source.snapshot().stamps.keys()))
+
+
 def _copy(source: Path, target: Path) -> bool:
-    """Copy one file under a temporary name; return False if it is there already."""
-    if target.exists() and not _has_grown(source, target):
-        if not _same(source, target):
-            raise StoreError(
-                f"{target} and {source} differ: one is damaged, `tracksite verify` tells which."
-            )
+    """Copy one file under a temporary name; return False if it is there already.
+
+    Raises:
+        DamageError: the source is damaged, and the target has no such file or a sound one.
+    """
+    if target.exists() and not _is_better(source, target):
         return False
     _make_folders(target.parent)
     temporary = target.with_name(f"tmp-{os.urandom(6).hex()}")
@@ -111,15 +198,36 @@ def _make_folders(folder: Path) -> None:
         parts.make_folder(folder)
 
 
-def _has_grown(source: Path, target: Path) -> bool:
-    """Return whether `source` is a live log that says more than its copy, an earlier one."""
-    return source.suffix == ".wal" and used_bytes(source) > used_bytes(target)
+def _is_better(source: Path, target: Path) -> bool:
+    """Return whether a file has to replace the one there: it is longer, or that one is damaged.
+
+    Raises:
+        DamageError: the source is the damaged one.
+    """
+    if source.suffix == ".wal":
+        return used_bytes(source) > used_bytes(target)
+    if _same(source, target):
+        return False
+    expected = _digest_in(source.name)
+    if expected is None or _digest(target) == expected:
+        raise DamageError(f"{source} is not what {target} is, which stays: one was changed.")
+    if _digest(source) != expected:
+        raise DamageError(f"{source} and {target} are both damaged: restore them from a copy.")
+    return True
+
+
+def _digest_in(name: str) -> str | None:
+    """Return the digest that a file's name says its content has."""
+    part, pack = parts.parse_name(name), manifests.PACK_NAME.fullmatch(name)
+    return part.hash if part else pack["hash"] if pack else None
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=20)).hexdigest()
 
 
 def _same(source: Path, target: Path) -> bool:
-    """Compare two files; of a live log the target has what the source has, or more."""
-    if source.suffix == ".wal":
-        return True
     with source.open("rb") as one, target.open("rb") as other:
         while chunk := one.read(1 << 20):
             if other.read(1 << 20) != chunk:

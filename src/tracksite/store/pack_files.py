@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from tracksite.errors import DamageError
 from tracksite.schema import FORMAT, FORMAT_KEY
 from tracksite.store import bounds, decoding, packs, parts, versions
-from tracksite.store.packs import PackFile
+from tracksite.store.manifests import Manifest, PackFile
 from tracksite.store.versions import Commit
 
 if TYPE_CHECKING:
@@ -27,41 +27,40 @@ OPTIONS = {**parts.POINTS_OPTIONS, "use_dictionary": ["run_id", "key", "part"]}
 Batch: TypeAlias = dict[Commit, dict[str, parts.PartName]]  # by table
 
 
-def write_batch(root: Path, batch: Batch) -> tuple[list[PackFile], list[PackFile]] | None:
-    """Write the packs of a batch, damaged parts left out; return files of patches and points."""
+def write_batch(root: Path, batch: Batch) -> tuple[Manifest, int]:
+    """Write the packs of a batch; return what puts them in force, and how many parts they hold.
+
+    Damaged parts are left out, and segments of which not all points are here.
+
+    Raises:
+        FileNotFoundError: another packer has removed one of the parts meanwhile.
+    """
     import polars as pl
 
-    sound = []
-    for tables in batch.values():
-        with contextlib.suppress(DamageError):
+    sound, counts = [], {}
+    for commit, tables in batch.items():
+        with contextlib.suppress(DamageError, FileNotFoundError):
             found = {table: decoding.checked(root / "log", it) for table, it in tables.items()}
             sound.append((tables["runs"], found["runs"]))
-    rows = decoding.decode(sound, decoding.empty_patches(), bool)
-    with_points = [commit for commit, tables in batch.items() if "points" in tables]
-    rows = _whole(rows, with_points)
+            counts[commit] = _rows(found["points"]) if "points" in found else 0
+    rows = decoding.decode_patches(sound, bool)
+    expected = [counts[commit] for commit in rows.select(versions.COMMIT).iter_rows()]
+    rows = rows.filter(versions.points_of() == pl.Series(expected, dtype=pl.Int64))
     if not rows.height:
-        return None
-    commits = list(rows.select("run_id", "writer", "seq").iter_rows())
+        return Manifest(), 0
+    commits = list(rows.select(versions.COMMIT).iter_rows())
     points = [batch[commit].get("points") for commit in commits]
-    rows = rows.with_columns(
-        pl.Series("part", [batch[commit]["runs"].hash for commit in commits], pl.String),
-        pl.Series("points_part", [part.hash if part else None for part in points], pl.String),
-    )
-    written = _write_points(root, zip(commits, points, strict=True))
-    return [write_runs(root, rows)], list(written)
+    hashes = [part.hash if part else None for part in points]
+    rows = rows.with_columns(pl.Series("points_part", hashes, pl.String))
+    written = tuple(_write_points(root, zip(commits, points, strict=True)))
+    return Manifest((write_runs(root, rows),), written), len(rows) + sum(map(bool, points))
 
 
-def _whole(rows: pl.DataFrame, with_points: Iterable[Commit]) -> pl.DataFrame:
-    """Return rows but for those without points whose commit has some: their own row is to come."""
-    import polars as pl
+def _rows(content: bytes) -> int:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
-    early = rows.filter(versions.points_of() == 0).select(versions.COMMIT)
-    waiting = set(with_points) & set(early.iter_rows())
-    if not waiting:
-        return rows
-    return rows.filter(
-        pl.Series([commit not in waiting for commit in rows.select(versions.COMMIT).iter_rows()])
-    )
+    return int(pq.read_metadata(pa.BufferReader(content)).num_rows)
 
 
 def write_runs(root: Path, rows: pl.DataFrame) -> PackFile:
@@ -153,7 +152,7 @@ def points_without(root: Path, old: PackFile, run_ids: frozenset[str]) -> PackFi
     new: _PointsPack | None = None
     found = False
     with packs.open_pack(root, old.file) as content:
-        pack = bounds.open_parquet(old.file, content, packs.packed_points_schema())
+        pack = bounds.open_parquet(old.file, content, packs.packed_points_schema)
         for number in range(pack.num_row_groups):
             table = pack.read_row_group(number)
             unwanted = pc.is_in(table["run_id"], pa.array(sorted(run_ids), pa.string()))

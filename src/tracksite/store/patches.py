@@ -34,6 +34,8 @@ def normalise(fields: Mapping[str, Any]) -> dict[str, Any]:
             patch[name] = {key: {"key": key, "text": text} for key, text in value.items()}
         elif name in LIST_KEYS:
             patch[name] = {item[LIST_KEYS[name]]: dict(item) for item in value}
+        elif name == "purged":
+            patch[name] = list(value)
         elif name in SCALAR_FIELDS or name == "kind":
             patch[name] = _microseconds(value) if isinstance(value, datetime) else value
         else:

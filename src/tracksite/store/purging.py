@@ -6,6 +6,7 @@ those of two stores come together when the stores are.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -13,19 +14,32 @@ import stat
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
-from tracksite.errors import StoreError
-from tracksite.store import pack_files, packs, parts, reading
+from tracksite.errors import DamageError, StoreError
+from tracksite.store import (
+    ages,
+    clearing,
+    decoding,
+    manifests,
+    pack_files,
+    packs,
+    parts,
+    reading,
+    tombstones,
+    versions,
+)
+from tracksite.store.packing import GRACE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
     from datetime import datetime
     from pathlib import Path
 
+    import polars as pl
+
     from tracksite.store.local import LocalStore
-    from tracksite.store.packs import Manifest, PackFile
+    from tracksite.store.manifests import PackFile
 
 Rewrite: TypeAlias = "Callable[[Path, PackFile, frozenset[str]], PackFile | None]"
-_ATTEMPTS = 20
 
 
 @dataclass(frozen=True)
@@ -44,11 +58,21 @@ def plan(store: LocalStore, run_ids: Collection[str]) -> Purge:
     return Purge(tuple(sorted(run_ids)), total)
 
 
-def purge(store: LocalStore, run_ids: Collection[str], *, at: datetime, by: str, why: str) -> Purge:
-    """Remove runs for good, and note it in the audit first.
+def purge(
+    store: LocalStore,
+    run_ids: Collection[str],
+    *,
+    at: datetime,
+    by: str,
+    why: str,
+    grace_s: float = GRACE_S,
+) -> Purge:
+    """Remove runs for good: note it in the audit, write their tombstones, then remove their files.
 
-    A kill on the way leaves runs that are half removed from no reader's view: their patches go
-    before their points and artifacts. Purge them again to finish.
+    The tombstones are what counts. Whatever happens afterwards the runs are gone from every
+    reader's view; purge them again to finish. A run that somebody used while it was being removed
+    stays as it is. Packs that held it, with others, are removed when they were replaced for the
+    grace time.
 
     Args:
         store: where.
@@ -56,27 +80,72 @@ def purge(store: LocalStore, run_ids: Collection[str], *, at: datetime, by: str,
         at: the time, in UTC, for the audit.
         by: who, for the audit.
         why: the rule that chose them, for the audit.
+        grace_s: how long packs stay after they were replaced, seconds.
+
+    Returns:
+        What was removed.
 
     Raises:
         StoreError: one of them is being logged to; nothing was removed.
         OSError: the disk refuses.
     """
+    look_again(store.root)
     live = with_log(store, run_ids)
     if live:
         raise StoreError(f"run {min(live)} is being logged to: end it before it is removed.")
-    planned = plan(store, run_ids)
     before = sum(map(_bytes, _all(store.root / "packs")))
-    _note(store.root, planned, at, by, why)
-    _rewrite_packs(store, frozenset(run_ids))
+    _note(store.root, plan(store, run_ids), at, by, why)
+    segments = _segments(store.root, run_ids)
+    for run_id, found in segments.items():
+        store.write_patch(run_id, "run", {"purged": sorted(found), "user": by})
+    look_again(store.root)
+    gone = sorted(set(run_ids) & store.snapshot().purged.keys())
+    planned = plan(store, gone)
+    _rewrite_packs(store.root, frozenset(gone))
     for table in (".runs.", ".points."):
-        for path in _loose_files(store.root, run_ids):
-            if table in path.name:
-                path.unlink(missing_ok=True)
+        for part in reading.list_parts(store.root / "log", gone):
+            segment = tombstones.segment_of(part.writer, part.seq)
+            if table in part.file and segment in segments[part.run_id]:
+                (store.root / "log" / part.file).unlink(missing_ok=True)
         parts.sync_folder(store.root / "log")
-    for run_id in run_ids:
+    for run_id in gone:
         _remove_tree(store.artifact_dir(run_id))
+    clearing.clear(store.root, manifests.in_force(store.root), grace_s=grace_s)
     shrunk = before - sum(map(_bytes, _all(store.root / "packs")))
-    return replace(planned, bytes=planned.bytes + max(0, shrunk))
+    return Purge(tuple(gone), planned.bytes + max(0, shrunk))
+
+
+def look_again(root: Path) -> None:
+    """Let a mount that keeps listings for a while list what is there now: a file came and went."""
+    for folder in ("live", "log", "manifest"):
+        if (root / folder).is_dir():
+            ages.clock_of(root / folder)
+
+
+def _segments(root: Path, run_ids: Collection[str]) -> dict[str, set[str]]:
+    """Return run_id → the segments that there are of it, tombstones left out."""
+    import polars as pl
+
+    loose = reading.list_parts(root / "log", run_ids)
+    said = [packs.packed_patches(root, one, run_ids) for one in manifests.in_force(root).runs]
+    said.append(_loose_patches(root, loose))
+    rows = pl.concat([decoding.empty_packed(), *said]).select(*versions.COMMIT, "purged")
+    found: dict[str, set[str]] = {run_id: set() for run_id in run_ids}
+    for part in loose:
+        found[part.run_id].add(tombstones.segment_of(part.writer, part.seq))
+    for run_id, writer, seq, purged in rows.iter_rows():
+        change = found[run_id].add if purged is None else found[run_id].discard
+        change(tombstones.segment_of(writer, seq))
+    return found
+
+
+def _loose_patches(root: Path, loose: list[parts.PartName]) -> pl.DataFrame:
+    sound = []
+    for part in loose:
+        if part.table == "runs":
+            with contextlib.suppress(DamageError, FileNotFoundError):
+                sound.append((part, decoding.checked(root / "log", part)))
+    return decoding.decode_patches(sound, bool)
 
 
 def with_log(store: LocalStore, run_ids: Collection[str]) -> set[str]:
@@ -103,34 +172,20 @@ def _loose_files(root: Path, run_ids: Collection[str]) -> list[Path]:
     return [root / "log" / name for name in reading.names_in(root / "log", run_ids)]
 
 
-def _rewrite_packs(store: LocalStore, run_ids: frozenset[str]) -> None:
-    """Put packs without these runs in force, and remove the ones that held them."""
-    for _ in range(_ATTEMPTS):
-        manifest = packs.newest_manifest(store.root, store.store_id)
-        runs = dict(_without(store.root, manifest.runs, run_ids, _rewritten_runs))
-        points = dict(_without(store.root, manifest.points, run_ids, pack_files.points_without))
-        if not runs and not points:
-            return
-        if packs.publish(store.root, store.store_id, _next(manifest, runs, points)):
-            for old in (*runs, *points):
-                for name in (old.file, old.file + packs.BLOCKS):
-                    (store.root / "packs" / name).unlink(missing_ok=True)
-            return
-    raise StoreError(f"the packs of {store.root} keep changing: wait until packing is over.")
-
-
-def _next(
-    manifest: Manifest,
-    runs: dict[PackFile, PackFile | None],
-    points: dict[PackFile, PackFile | None],
-) -> Manifest:
-    return replace(
+def _rewrite_packs(root: Path, run_ids: frozenset[str]) -> None:
+    """Put packs without these runs in force, but with their tombstones."""
+    manifest = manifests.in_force(root)
+    runs = dict(_without(root, manifest.runs, run_ids, _rewritten_runs))
+    points = dict(_without(root, manifest.points, run_ids, pack_files.points_without))
+    if not runs and not points:
+        return
+    changed = replace(
         manifest,
-        version=manifest.version + 1,
         runs=tuple(one for old in manifest.runs if (one := runs.get(old, old))),
         points=tuple(one for old in manifest.points if (one := points.get(old, old))),
         replaced=manifest.replaced | {old.file for old in (*runs, *points)},
     )
+    manifests.publish(root, changed)
 
 
 def _without(
@@ -139,16 +194,17 @@ def _without(
     """Yield each file that holds one of the runs, with the file that takes its place."""
     for one in files:
         if any(map(one.may_hold, run_ids)):
-            new = rewrite(root, one, run_ids)
-            if new != one:
-                yield one, new
+            with contextlib.suppress(DamageError, FileNotFoundError):  # nobody can read it now
+                new = rewrite(root, one, run_ids)
+                if new != one:
+                    yield one, new
 
 
 def _rewritten_runs(root: Path, old: PackFile, run_ids: frozenset[str]) -> PackFile | None:
     import polars as pl
 
     rows = packs.read_packed(root, old.file)
-    kept = rows.filter(~pl.col("run_id").is_in(sorted(run_ids)))
+    kept = rows.filter(~pl.col("run_id").is_in(sorted(run_ids)) | pl.col("purged").is_not_null())
     if kept.height == rows.height:
         return old
     return pack_files.write_runs(root, kept) if kept.height else None

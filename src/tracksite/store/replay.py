@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 from tracksite.errors import DamageError
-from tracksite.schema import FORMAT
+from tracksite.schema import FORMAT, FORMATS
 from tracksite.store.bounds import PATCH_BYTES
 from tracksite.store.livelog import LENGTH, MOST_KEYS, PATCH, SERIES, SERIES_HEAD, SLOT
 from tracksite.store.patches import merge
@@ -68,7 +68,7 @@ def read_segment(content: bytes, *, name: str = "a live log") -> LiveSegment:
     if not patches or "format" not in patches[0]:
         message = f"{name} has no header: it was cut before its first frame, nothing was logged"
         raise DamageError(message)
-    if patches[0]["format"] != FORMAT:
+    if patches[0]["format"] not in FORMATS:
         found = patches[0]["format"]
         message = f"{name} has format {found}, this tracksite reads {FORMAT}: upgrade it"
         raise DamageError(message)

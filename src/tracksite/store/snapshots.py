@@ -3,77 +3,145 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-from tracksite.errors import DamageError, StoreError
+from tracksite.errors import DamageError
 from tracksite.schema import Problem, Snapshot, runs_schema
-from tracksite.store import decoding, packs, parts, reading, verdicts, versions
+from tracksite.store import (
+    decoding,
+    manifests,
+    packs,
+    parts,
+    reading,
+    tombstones,
+    verdicts,
+    versions,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
     import polars as pl
 
-    from tracksite.store.packs import Manifest
+    from tracksite.store.manifests import Manifest, PackFile
 
-_ATTEMPTS = 20
+_ATTEMPTS = 5
 
 
-def take(root: Path, store_id: str, run_ids: Collection[str] | None) -> Snapshot:
+def take(root: Path, run_ids: Collection[str] | None) -> Snapshot:
     """Return what a store holds now, of all entities or of these.
 
-    Live logs are listed before parts, and parts before the manifest, because that is the way
+    Live logs are listed before parts, and parts before the manifests, because that is the way
     their content goes: what is gone from one place is in the next. A file that disappears
-    between its listing and its reading was packed meanwhile, so everything is listed again.
-
-    Raises:
-        StoreError: files kept disappearing.
+    between its listing and its reading was packed meanwhile, so everything is listed again; where
+    a listing is late, as on some network mounts, the file is named in the end and the rest is read.
     """
     wanted = None if run_ids is None else frozenset(run_ids)
-    for _ in range(_ATTEMPTS):
+    for attempt in range(_ATTEMPTS):
         try:
-            return _take(root, store_id, wanted)
+            return _take(root, wanted, final=attempt == _ATTEMPTS - 1)
         except FileNotFoundError:
             continue
-    raise StoreError(f"the files of {root} keep disappearing: wait until its packing is over.")
+    raise AssertionError
 
 
-def _take(root: Path, store_id: str, wanted: frozenset[str] | None) -> Snapshot:
+def _take(root: Path, wanted: frozenset[str] | None, *, final: bool) -> Snapshot:
     import polars as pl
 
     problems: list[Problem] = []
     segments = reading.list_segments(root / "live", wanted)
     loose = reading.list_parts(root / "log", wanted)
-    manifest = _manifest(root, store_id, problems)
+    manifest = manifests.in_force(root)
+    problems += manifest.problems
     packed = _packed_rows(root, manifest, wanted, problems)
     names = _not_packed(loose, packed)
     points = [part for part in names if part.table == "points"]
     with ThreadPoolExecutor() as pool, verdicts.on(root / "log", names) as known:
-        patches = decoding.read_patches(root / "log", names, pool, problems, known)
-        saved = pl.concat([versions.paired(root / "log", patches, points), packed])
+        patches = decoding.read_patches(root / "log", names, pool, problems, known, final=final)
+        saved = versions.paired(root / "log", pl.concat([patches, packed]), points)
+        if wanted is not None and tombstones.has_any(saved):
+            return _only(_take(root, None, final=final), wanted)
         live, damaged = _live(segments, saved, problems)
         rows = _with_live(saved, live)
         counted = versions.longest(rows)
         points = _of(points, rows, counted, names)
-        point_files = decoding.check_points(root / "log", points, pool, problems, known)
+        point_files = decoding.check_points(
+            root / "log", points, pool, problems, known, final=final
+        )
+    lost = _lost_packs(root, manifest, problems)
     for run_id, files in _packed_points(root, manifest, packed).items():
         point_files[run_id] = (*point_files.get(run_id, ()), *files)
     live = _counting(live, counted)
     logs = {"live/{}.{}.{}.wal".format(*run.commit) for run in live}
     problems += [problem for problem in damaged if problem.path in logs]
+    problems += _waiting(counted)
+    verdict = tombstones.judged(counted)
+    problems += verdict.problems
+    stamps = _stamps(names, packed, segments, live, lost)
     return Snapshot(
-        store_id=store_id,
         root=str(root),
-        patches=counted.select(runs_schema().names),
-        point_files=point_files,
+        patches=verdict.rows.select(runs_schema().names),
+        point_files=_without(point_files, verdict.purged),
         superseded=_superseded(rows, counted),
         points_parts=counted.select("run_id", "points_part"),
-        live_points=reading.live_points(live),
-        stamps=_stamps(names, packed, segments, live),
-        alive=frozenset(run.run_id for run in live if run.alive),
+        live_points=reading.live_points(run for run in live if run.run_id not in verdict.purged),
+        stamps=_without(stamps, verdict.purged),
+        alive=frozenset(run.run_id for run in live if run.alive) - verdict.purged.keys(),
         problems=tuple(sorted(set(problems), key=lambda problem: problem.path)),
+        purged=verdict.purged,
     )
+
+
+def _without(found: Mapping[str, Any], run_ids: Collection[str]) -> dict[str, Any]:
+    return {run_id: value for run_id, value in found.items() if run_id not in run_ids}
+
+
+def _only(whole: Snapshot, wanted: frozenset[str]) -> Snapshot:
+    """Return what a snapshot of all entities says of some."""
+    import polars as pl
+
+    def mine(found: Mapping[str, Any]) -> dict[str, Any]:
+        return {run_id: value for run_id, value in found.items() if run_id in wanted}
+
+    owned = pl.col("run_id").is_in(sorted(wanted))
+    return replace(
+        whole,
+        patches=whole.patches.filter(owned),
+        point_files=mine(whole.point_files),
+        live_points=whole.live_points.filter(owned),
+        stamps=mine(whole.stamps),
+        alive=whole.alive & wanted,
+        problems=tuple(it for it in whole.problems if it.run_id is None or it.run_id in wanted),
+        purged=mine(whole.purged),
+    )
+
+
+def _waiting(counted: pl.DataFrame) -> list[Problem]:
+    """Name the patches whose points are not here: their part has not been copied yet."""
+    import polars as pl
+
+    alone = counted.filter(
+        pl.col("part").is_not_null(), pl.col("points_part").is_null(), versions.points_of() > 0
+    )
+    return [
+        Problem(
+            f"log/{run_id}.{writer}.{seq}",
+            run_id,
+            f"the points of segment {writer}.{seq} of run {run_id} are not in this store yet: copy "
+            "its points part from where the store came from.",
+        )
+        for run_id, writer, seq in alone.select(versions.COMMIT).iter_rows()
+    ]
+
+
+def _lost_packs(root: Path, manifest: Manifest, problems: list[Problem]) -> list[PackFile]:
+    """Return the packs of points that are not here, and name them."""
+    there = set(reading.names_in(root / "packs", None)) if manifest.points else set()
+    lost = [one for one in manifest.points if one.file not in there]
+    problems += [Problem(f"packs/{one.file}", None, packs.not_here(one.file)) for one in lost]
+    return lost
 
 
 def _live(
@@ -124,17 +192,6 @@ def _superseded(rows: pl.DataFrame, counted: pl.DataFrame) -> frozenset[str]:
     return frozenset(rows["points_part"].drop_nulls()) - set(counted["points_part"].drop_nulls())
 
 
-def _manifest(root: Path, store_id: str, problems: list[Problem]) -> Manifest:
-    def name(file: str, error: DamageError) -> None:
-        problems.append(Problem(f"manifest/{file}", None, str(error)))
-
-    manifest = packs.newest_manifest(root, store_id, name)
-    for file in manifest.mended:
-        message = f"{file} is damaged in one place and was mended as it was read: pack again"
-        problems.append(Problem(f"manifest/{file}", None, message))
-    return manifest
-
-
 def _packed_rows(
     root: Path, manifest: Manifest, wanted: frozenset[str] | None, problems: list[Problem]
 ) -> pl.DataFrame:
@@ -153,8 +210,7 @@ def _packed_rows(
         if wanted is not None:
             rows = rows.filter(pl.col("run_id").is_in(sorted(wanted)))
         frames.append(rows)
-    rows = pl.concat(frames)
-    return rows.unique([*versions.COMMIT, "part"], keep="first", maintain_order=True)
+    return versions.distinct(pl.concat(frames))
 
 
 def _namer(file: str, problems: list[Problem]) -> Callable[[int], None]:
@@ -211,13 +267,23 @@ def _stamps(
     packed: pl.DataFrame,
     segments: Iterable[reading.SegmentName],
     live: Iterable[reading.LiveRun],
+    lost: Iterable[PackFile],
 ) -> dict[str, str]:
-    """Return run_id → digest of what it is made of, the same for a part loose and packed."""
+    """Return run_id → digest of what it is made of, the same for a part loose and packed.
+
+    Of a run whose points may be in a pack that is not here, that is a part of the digest, too.
+    """
     import polars as pl
 
     items = [(part.run_id, part.file) for part in names]
     items += [(segment.run_id, segment.stamp) for segment in segments]
     items += [(run.run_id, "alive") for run in live if run.alive]
+    with_points = packed.filter(pl.col("points_part").is_not_null())["run_id"].unique()
+    items += [
+        (run_id, f"without {one.file}")
+        for one in lost
+        for run_id in with_points.filter(with_points.is_between(one.first, one.last))
+    ]
     begin = pl.concat_str("run_id", "writer", "seq", separator=".") + "-"
     all_items = pl.concat(
         [

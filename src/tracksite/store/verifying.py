@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tracksite import paths
 from tracksite.errors import DamageError
 from tracksite.schema import Problem
-from tracksite.store import bounds, packs, parts, reading
+from tracksite.store import bounds, manifests, packs, parts, reading
 from tracksite.store.blocks import decode_blocks
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def _tree(leaves: list[bytes]) -> bytes:
 def _store_files(store: LocalStore) -> Iterator[_Check]:
     for part in reading.list_parts(store.root / "log", None):
         yield f"log/{part.file}", part.run_id, partial(_part, store.root, part)
-    manifest = packs.newest_manifest(store.root, store.store_id)
+    manifest = manifests.in_force(store.root)
     for one in (*manifest.runs, *manifest.points):
         for name in (one.file, one.file + packs.BLOCKS):
             yield f"packs/{name}", None, partial(_pack, store.root, name)
@@ -108,10 +108,10 @@ def _pack(root: Path, name: str) -> str | None:
         content = (root / "packs" / name).read_bytes()
         if name.endswith(packs.BLOCKS):
             decode_blocks(name, content)
-        elif parts.digest(content) != name[:40]:
+        elif not packs.is_sound(name, content):
             return f"{name} is damaged (its bytes do not match its name): restore it from a copy"
         elif name.endswith(".points.parquet"):  # a snapshot reads the others alone
-            bounds.open_parquet(name, content, packs.packed_points_schema())
+            bounds.open_parquet(name, content, packs.packed_points_schema)
     except (OSError, DamageError) as error:
         return f"{name} cannot be read ({error}): restore it from a copy"
     return None

@@ -27,12 +27,25 @@ Commit: TypeAlias = tuple[str, str, int]  # run_id, writer, seq
 COMMIT = ["run_id", "writer", "seq"]
 
 
+def distinct(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows of packs, each version of a commit once; with its points, if one says them.
+
+    Args:
+        rows: columns of `packs.packed_schema()`.
+    """
+    version = [*COMMIT, "part"]
+    if rows.n_unique(version) == rows.height:
+        return rows
+    rows = rows.sort("points_part", nulls_last=True, maintain_order=True)
+    return rows.unique(version, keep="first", maintain_order=True)
+
+
 def longest(rows: pl.DataFrame) -> pl.DataFrame:
     """Return one row of each commit: the longest, in the order in which they come.
 
-    Longest is what has the most points, then one whose run has ended, then the most items in its
-    lists and scalars that are not null; of equally long ones the greatest `part`, so one that is in
-    a part before a live log.
+    Longest is what has the most points, then what was saved from the most bytes of the log, then
+    one whose run has ended, then the most items in its lists and scalars that are not null; of
+    equally long ones the greatest `part`, so one that is in a part before a live log.
 
     Args:
         rows: columns of `packs.packed_schema()`; `part` is null for a live log.
@@ -51,12 +64,13 @@ def longest(rows: pl.DataFrame) -> pl.DataFrame:
         .select(
             *COMMIT,
             points_of().alias("points"),
+            pl.col("length").fill_null(0),
             pl.col("status").is_in(STATUSES[1:]).fill_null(value=False).alias("ended"),
             pl.sum_horizontal(*items, *told).alias("said"),
             "part",
             "place",
         )
-        .sort("points", "ended", "said", "part", descending=True, nulls_last=True)
+        .sort("points", "length", "ended", "said", "part", descending=True, nulls_last=True)
     )
     losers = ranked.filter(~pl.struct(COMMIT).is_first_distinct())["place"]
     return (
@@ -77,9 +91,10 @@ def _with_packed_points(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def paired(folder: Path, rows: pl.DataFrame, points: Iterable[parts.PartName]) -> pl.DataFrame:
-    """Return the rows of loose parts with the hashes of their points parts.
+    """Return rows with the hashes of their points parts: those that lack it and are in `folder`.
 
     Where a commit has several, a row's own is the one with as many points as the row is about.
+    A packed row may lack it, too: its points came after it was packed by format 1.
 
     Args:
         folder: the store's `log/`.
@@ -91,11 +106,17 @@ def paired(folder: Path, rows: pl.DataFrame, points: Iterable[parts.PartName]) -
     known: defaultdict[Commit, list[parts.PartName]] = defaultdict(list)
     for part in points:
         known[part.commit].append(part)
-    found = [
-        _own(folder, known[run_id, writer, seq], count)
-        for run_id, writer, seq, count in rows.select(*COMMIT, points_of()).iter_rows()
-    ]
-    return rows.with_columns(pl.Series("points_part", found, pl.String))
+    lacking = pl.col("points_part").is_null() & (points_of() > 0)
+    asked = rows.with_row_index("place").filter(lacking).select("place", *COMMIT, points_of())
+    found = {
+        place: own
+        for place, run_id, writer, seq, count in asked.iter_rows()
+        if (own := _own(folder, known[run_id, writer, seq], count))
+    }
+    if not found:
+        return rows
+    hashes = [found.get(place, own) for place, own in enumerate(rows["points_part"])]
+    return rows.with_columns(pl.Series("points_part", hashes, pl.String))
 
 
 def chosen(folder: Path, names: Sequence[parts.PartName]) -> dict[str, parts.PartName]:
@@ -106,12 +127,11 @@ def chosen(folder: Path, names: Sequence[parts.PartName]) -> dict[str, parts.Par
         return {part.table: part for part in names}
     sound = []
     for part in runs:
-        with contextlib.suppress(DamageError):
+        with contextlib.suppress(DamageError, FileNotFoundError):
             sound.append((part, decoding.checked(folder, part)))
-    rows = decoding.decode(sound, decoding.empty_patches(), bool)
+    rows = decoding.decode_patches(sound, bool)
     if rows.height < len(sound):
         return {}
-    rows = decoding.with_parts(rows, [part.hash for part, _ in sound])
     counted = longest(paired(folder, rows, points))
     hashes = {*counted["part"], *counted["points_part"]}
     return {part.table: part for part in names if part.hash in hashes}
@@ -126,8 +146,8 @@ def _own(folder: Path, candidates: list[parts.PartName], count: int) -> str | No
 def _rows(folder: Path, part: parts.PartName) -> int:
     try:
         content = decoding.checked(folder, part)
-        return int(bounds.open_parquet(part.file, content, points_schema()).metadata.num_rows)
-    except DamageError:
+        return int(bounds.open_parquet(part.file, content, points_schema).metadata.num_rows)
+    except (DamageError, FileNotFoundError):
         return -1
 
 

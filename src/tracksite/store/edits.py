@@ -1,0 +1,55 @@
+"""Edits: what one patch said at different times, as a patch for each of them.
+
+A live log becomes one patch, with the number of its beginning. Of what it said later, `edits` keeps
+the number of that moment: another writer may have changed the same thing in between.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tracksite.schema import LIST_KEYS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    import polars as pl
+
+
+def split(patches: pl.DataFrame) -> pl.DataFrame:
+    """Return patches, columns as given, with a row of its own for what was said later.
+
+    Only entities that have several patches are looked at: within one the order is settled.
+    """
+    import polars as pl
+
+    edited = pl.col("edits").list.len().fill_null(0) > 0
+    concerned = edited & pl.col("run_id").is_duplicated()
+    rows = patches.filter(concerned)
+    if not rows.height:
+        return patches
+    apart = [patch for row in rows.iter_rows(named=True) for patch in _apart(row)]
+    frame = pl.DataFrame(apart, schema=patches.schema, orient="row")
+    return pl.concat([patches.filter(~concerned), frame])
+
+
+def _apart(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield what a row said at its number, then what it said at each later one."""
+    said = {(edit["field"], edit["key"]): edit["seq"] for edit in row["edits"]}
+    later: dict[int, dict[str, Any]] = {}
+    first = dict(row)
+    for (name, key), seq in said.items():
+        patch = later.setdefault(seq, dict.fromkeys(row))
+        if name in LIST_KEYS:
+            items = first[name] or []
+            patch[name] = [
+                *(patch[name] or []),
+                *(item for item in items if item[LIST_KEYS[name]] == key),
+            ]
+            first[name] = [item for item in items if item[LIST_KEYS[name]] != key] or None
+        elif name in row:
+            patch[name], first[name] = row[name], None
+    yield first
+    for seq, patch in later.items():
+        own = {name: row[name] for name in ("run_id", "kind", "writer", "timestamp")}
+        yield {**patch, **own, "seq": seq}
