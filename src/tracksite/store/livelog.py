@@ -95,6 +95,7 @@ class Segment:
         owner: ident of the thread that may append points; 0: none.
         keys: metric key -> its number in this segment.
         sealed: nothing is appended any more.
+        unsaid: no patch was appended yet but its header.
         trouble: why the disk refused, if it did.
     """
 
@@ -106,6 +107,7 @@ class Segment:
         self.owner = 0
         self.keys: dict[str, int] = {}
         self.sealed = False
+        self.unsaid = True
         self._right_to_seal = [True]
         self.trouble: OSError | None = None
         self._file: int | None = None

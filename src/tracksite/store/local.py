@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from tracksite.errors import DamageError, NotFoundError, StoreError
 from tracksite.schema import FORMAT, Snapshot
-from tracksite.store import doubled, packs, parts, reading, snapshots
+from tracksite.store import clock, doubled, packs, parts, reading, snapshots
 from tracksite.store.ids import check_run_id, new_writer
 from tracksite.store.patches import merge, normalise, to_table
 from tracksite.store.writer import RunWriter
@@ -134,7 +134,7 @@ class LocalStore:
             {"kind": kind, **merge([normalise(fields)])},
             run_id=check_run_id(run_id),
             writer=(writer := new_writer()),
-            seq=(seq := self._next_seq(run_id)),
+            seq=(seq := clock.tick(self._last_seq(run_id))),
             timestamp=time.time_ns() // 1000,
         )
         return parts.write_part(self.root / "log", (run_id, writer, seq), "runs", row)
@@ -143,14 +143,21 @@ class LocalStore:
         self, run_id: str, *, kind: str = "run", resume: bool = False, strict: bool = False
     ) -> RunWriter:
         """Return a writer for a new run, or for one that exists when `resume`; see `RunWriter`."""
-        seq = self._next_seq(check_run_id(run_id)) if resume else 0
-        return RunWriter(self.root, run_id, kind=kind, seq=seq, strict=strict)
+        known = self._last_seq(check_run_id(run_id)) if resume else 0
+        return RunWriter(
+            self.root,
+            run_id,
+            kind=kind,
+            seq=clock.tick(known),
+            strict=strict,
+            ahead_ns=clock.ahead_ns(known),
+        )
 
-    def _next_seq(self, run_id: str) -> int:
+    def _last_seq(self, run_id: str) -> int:
         taken = [part.seq for part in self._parts({run_id})]
         taken += packs.packed_numbers(self.root, self.store_id, run_id)
         taken += [segment.seq for segment in reading.list_segments(self.root / "live", {run_id})]
-        return max(taken, default=-1) + 1
+        return max(taken, default=0)
 
     def _parts(self, run_ids: Collection[str] | None) -> list[parts.PartName]:
         return reading.list_parts(self.root / "log", run_ids)
