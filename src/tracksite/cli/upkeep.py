@@ -65,11 +65,22 @@ def pack(*, store: str, grace: timedelta) -> None:
 
     target = open_store(store)
     now = datetime.now(UTC).timestamp()
-    recovered = recovery.recover(target.root, now=now)
+    grace_s = min(grace.total_seconds(), recovery.SEALED_S)
+    recovered = recovery.recover(
+        target.root, now=now, grace_s=grace_s, packed=lambda: _packed_hashes(target)
+    )
     done = packing.pack(target.root, target.store_id, grace_s=grace.total_seconds())
     if recovered:
         say(f"Saved what {len(recovered)} interrupted runs had logged.")
     say(f"Packed {done.packed} files, removed {done.removed}; the packs are {done.files} files.")
+
+
+def _packed_hashes(store: LocalStore) -> set[str]:
+    """Return the hashes of the parts that are in the packs in force."""
+    from tracksite.store import packs
+
+    manifest = packs.newest_manifest(store.root, store.store_id)
+    return packs.packed_hashes(store.root, manifest.runs)
 
 
 def pack_when_due(store: LocalStore) -> None:
@@ -182,7 +193,7 @@ def gc(
     now = datetime.now(UTC)
     target = open_store(store)
     if not dry_run:
-        recovery.recover(target.root, now=now.timestamp())
+        recovery.recover(target.root, now=now.timestamp(), packed=lambda: _packed_hashes(target))
     found = _expired(store, now - older_than, keep_best, keep_tagged, experiment)
     logged = found["run_id"].is_in(sorted(purging.with_log(target, found["run_id"])))
     for run_id in found.filter(logged)["run_id"] if not dry_run else ():

@@ -110,9 +110,16 @@ class LocalStore:
         No part is opened.
         """
         segments = reading.list_segments(self.root / "live", None)
-        names = sorted(part.file for part in self._parts(None))
+        loose = self._parts(None)
+        names = sorted(part.file for part in loose)
         names += sorted(reading.names_in(self.root / "manifest", None))
-        live = sorted(f"{segment.stamp}:{reading.has_writer(segment)}" for segment in segments)
+        live = sorted(reading.going_on(segments, {part.commit for part in loose}))
+        hashes = {part.hash for part in loose}
+        live += sorted(
+            f"{segment.stamp}:{reading.has_writer(segment)}"
+            for segment in segments
+            if segment.seal is None or not segment.seal.is_in(hashes)
+        )
         return parts.digest("\n".join([self.store_id, *names, *live]).encode())
 
     def snapshot(self, run_ids: Collection[str] | None = None) -> Snapshot:
@@ -156,7 +163,7 @@ class LocalStore:
     def _last_seq(self, run_id: str) -> int:
         taken = [part.seq for part in self._parts({run_id})]
         taken += packs.packed_numbers(self.root, self.store_id, run_id)
-        taken += [segment.seq for segment in reading.list_segments(self.root / "live", {run_id})]
+        taken += [int(name["seq"]) for name in reading.segment_names(self.root / "live", {run_id})]
         return max(taken, default=0)
 
     def _parts(self, run_ids: Collection[str] | None) -> list[parts.PartName]:

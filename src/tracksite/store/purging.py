@@ -52,7 +52,7 @@ def purge(store: LocalStore, run_ids: Collection[str], *, at: datetime, by: str,
 
     Args:
         store: where.
-        run_ids: which runs (or other entities); those with a live log are refused.
+        run_ids: which runs (or other entities); those with an open live log are refused.
         at: the time, in UTC, for the audit.
         by: who, for the audit.
         why: the rule that chose them, for the audit.
@@ -68,11 +68,11 @@ def purge(store: LocalStore, run_ids: Collection[str], *, at: datetime, by: str,
     before = sum(map(_bytes, _all(store.root / "packs")))
     _note(store.root, planned, at, by, why)
     _rewrite_packs(store, frozenset(run_ids))
-    for table in (".runs.", ".points."):
+    for kind in (".wal", ".runs.", ".points."):
         for path in _loose_files(store.root, run_ids):
-            if table in path.name:
+            if kind in path.name:
                 path.unlink(missing_ok=True)
-        parts.sync_folder(store.root / "log")
+        parts.sync_folder(store.root / ("live" if kind == ".wal" else "log"))
     for run_id in run_ids:
         _remove_tree(store.artifact_dir(run_id))
     shrunk = before - sum(map(_bytes, _all(store.root / "packs")))
@@ -80,8 +80,8 @@ def purge(store: LocalStore, run_ids: Collection[str], *, at: datetime, by: str,
 
 
 def with_log(store: LocalStore, run_ids: Collection[str]) -> set[str]:
-    """Return those of some runs that have a live log, so that they cannot be removed."""
-    return {name[:32] for name in reading.names_in(store.root / "live", set(run_ids))}
+    """Return those of some runs that have an open live log, so that they cannot be removed."""
+    return reading.open_logs(store.root, set(run_ids))
 
 
 def _note(root: Path, purge: Purge, at: datetime, by: str, why: str) -> None:
@@ -100,7 +100,11 @@ def _note(root: Path, purge: Purge, at: datetime, by: str, why: str) -> None:
 
 
 def _loose_files(root: Path, run_ids: Collection[str]) -> list[Path]:
-    return [root / "log" / name for name in reading.names_in(root / "log", run_ids)]
+    return [
+        root / folder / name
+        for folder in ("live", "log")
+        for name in reading.names_in(root / folder, run_ids)
+    ]
 
 
 def _rewrite_packs(store: LocalStore, run_ids: frozenset[str]) -> None:

@@ -43,7 +43,7 @@ def _take(root: Path, store_id: str, wanted: frozenset[str] | None) -> Snapshot:
     import polars as pl
 
     problems: list[Problem] = []
-    segments = reading.list_segments(root / "live", wanted)
+    listed = reading.list_segments(root / "live", wanted, problems)
     loose = reading.list_parts(root / "log", wanted)
     manifest = _manifest(root, store_id, problems)
     packed = _packed_rows(root, manifest, wanted, problems)
@@ -52,6 +52,7 @@ def _take(root: Path, store_id: str, wanted: frozenset[str] | None) -> Snapshot:
     with ThreadPoolExecutor() as pool, verdicts.on(root / "log", names) as known:
         patches = decoding.read_patches(root / "log", names, pool, problems, known)
         saved = pl.concat([versions.paired(root / "log", patches, points), packed])
+        segments = reading.unsaved(listed, _hashes(saved, listed), problems)
         live, damaged = _live(segments, saved, problems)
         rows = _with_live(saved, live)
         counted = versions.longest(rows)
@@ -60,6 +61,8 @@ def _take(root: Path, store_id: str, wanted: frozenset[str] | None) -> Snapshot:
     for run_id, files in _packed_points(root, manifest, packed).items():
         point_files[run_id] = (*point_files.get(run_id, ()), *files)
     live = _counting(live, counted)
+    alive = [run.run_id for run in live if run.alive]
+    alive += sorted(reading.going_on(listed, _commits(saved, listed)))
     logs = {"live/{}.{}.{}.wal".format(*run.commit) for run in live}
     problems += [problem for problem in damaged if problem.path in logs]
     return Snapshot(
@@ -70,8 +73,8 @@ def _take(root: Path, store_id: str, wanted: frozenset[str] | None) -> Snapshot:
         superseded=_superseded(rows, counted),
         points_parts=counted.select("run_id", "points_part"),
         live_points=reading.live_points(live),
-        stamps=_stamps(names, packed, segments, live),
-        alive=frozenset(run.run_id for run in live if run.alive),
+        stamps=_stamps(names, packed, segments, alive),
+        alive=frozenset(alive),
         problems=tuple(sorted(set(problems), key=lambda problem: problem.path)),
     )
 
@@ -170,8 +173,8 @@ def _not_packed(loose: Sequence[parts.PartName], packed: pl.DataFrame) -> list[p
     return [part for part in loose if part.hash not in taken]
 
 
-def _hashes(rows: pl.DataFrame, beside: Iterable[parts.PartName]) -> set[str]:
-    """Return the hashes of the parts that rows stand for, of the runs of some loose parts."""
+def _hashes(rows: pl.DataFrame, beside: Iterable[parts.PartName | reading.SegmentName]) -> set[str]:
+    """Return the hashes of the parts that rows stand for, of the runs of some parts or logs."""
     mine = _beside(rows, beside)
     return {*mine["part"].drop_nulls(), *mine["points_part"].drop_nulls()}
 
@@ -210,14 +213,14 @@ def _stamps(
     names: Iterable[parts.PartName],
     packed: pl.DataFrame,
     segments: Iterable[reading.SegmentName],
-    live: Iterable[reading.LiveRun],
+    alive: Iterable[str],
 ) -> dict[str, str]:
     """Return run_id → digest of what it is made of, the same for a part loose and packed."""
     import polars as pl
 
     items = [(part.run_id, part.file) for part in names]
     items += [(segment.run_id, segment.stamp) for segment in segments]
-    items += [(run.run_id, "alive") for run in live if run.alive]
+    items += [(run_id, "alive") for run_id in alive]
     begin = pl.concat_str("run_id", "writer", "seq", separator=".") + "-"
     all_items = pl.concat(
         [

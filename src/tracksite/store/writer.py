@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import threading
 import time
+from dataclasses import replace
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 from tracksite.errors import StoreError
 from tracksite.schema import FORMAT
-from tracksite.store import clock
+from tracksite.store import clock, seals
 from tracksite.store.ids import new_writer
 from tracksite.store.livelog import (
     SERIES_CHUNK,
@@ -26,7 +27,7 @@ from tracksite.store.livelog import (
 )
 from tracksite.store.patches import normalise
 from tracksite.store.process import identity
-from tracksite.store.saving import save_segment
+from tracksite.store.saving import Saved, save_segment
 from tracksite.store.syncing import Syncer, warn_once
 
 if TYPE_CHECKING:
@@ -274,9 +275,10 @@ class RunWriter:
         return False
 
     def _rotate(self) -> None:
+        seq = self.seq = self._said = self._segment.next = clock.tick(self._said)
         self._seal()
-        self.seq = self._said = clock.tick(self._said)
-        fresh = self._open(self.seq)
+        fresh = self._open(seq)
+        fresh.follows = True
         if self._segment.sealed:
             self._segment = fresh
         else:  # a signal handler has opened one meanwhile
@@ -317,7 +319,7 @@ class RunWriter:
             while self._sealed:
                 segment = self._sealed[0]
                 try:
-                    damaged = save_segment(self.root, segment.content())
+                    saved = save_segment(self.root, segment.content())
                 except (OSError, ValueError) as error:
                     if segment not in self._sealed:
                         continue  # a signal handler has saved it meanwhile
@@ -325,17 +327,26 @@ class RunWriter:
                     where = "only in memory" if segment.in_memory else "in its live log"
                     message += f": make room or mend permissions; it is kept {where}"
                     raise StoreError(message) from error
-                if damaged:
-                    name = segment.path.name
-                    warn_once(
-                        f"{name} was damaged in {damaged} places, which are lost: check the disk"
-                    )
                 if segment in self._sealed:
                     self._sealed.remove(segment)
-                segment.close(remove=True)
+                _leave(segment, saved)
         if self._lost:
             message = f"run {self.run_id} lost {self._lost} points: its disk refused for too long"
             raise StoreError(message)
+
+
+def _leave(segment: Segment, saved: Saved) -> None:
+    """Leave a segment whose parts are written to those who have not seen them yet."""
+    if saved.damaged:
+        name = segment.path.name
+        warn_once(f"{name} was damaged in {saved.damaged} places, which are lost: check the disk")
+    seal = replace(saved.seal, next=segment.next)
+    try:
+        if seal.runs is not None or segment.follows:
+            segment.leave(lambda file, at: seals.put(file, at, seal))
+    except OSError:  # no room for a seal, so nothing is left behind: its parts are there
+        pass
+    segment.close(remove=True)
 
 
 _syncer = Syncer()
