@@ -69,8 +69,14 @@ def pack(*, store: str, grace: timedelta) -> None:
     target = open_store(store)
     _warn_of_mounts(grace)
     now = datetime.now(UTC).timestamp()
-    recovered = recovery.recover(target.root, now=now)
-    done = packing.pack(target.root, grace_s=grace.total_seconds())
+    grace_s = grace.total_seconds()
+    recovered = recovery.recover(
+        target.root,
+        now=now,
+        grace_s=min(grace_s, recovery.SEALED_S),
+        packed=lambda: _packed_hashes(target),
+    )
+    done = packing.pack(target.root, grace_s=grace_s)
     if recovered:
         say(f"Saved what {len(recovered)} interrupted runs had logged.")
     say(f"Packed {done.packed} files, removed {done.removed}; the packs are {done.files} files.")
@@ -79,6 +85,13 @@ def pack(*, store: str, grace: timedelta) -> None:
 def _warn_of_mounts(grace: timedelta) -> None:
     if not grace:
         say("Without a grace, whoever reads this store over a mount that lists late misses files.")
+
+
+def _packed_hashes(store: LocalStore) -> set[str]:
+    """Return the hashes of the parts that are in the packs in force."""
+    from tracksite.store import manifests, packs
+
+    return packs.packed_hashes(store.root, manifests.in_force(store.root).runs)
 
 
 def pack_when_due(store: LocalStore) -> None:
@@ -204,7 +217,7 @@ def gc(
     now = datetime.now(UTC)
     target = open_store(store)
     if not dry_run:
-        recovery.recover(target.root, now=now.timestamp())
+        recovery.recover(target.root, now=now.timestamp(), packed=lambda: _packed_hashes(target))
     found = _expired(store, now - older_than, keep_best, keep_tagged, experiment)
     logged = found["run_id"].is_in(sorted(purging.with_log(target, found["run_id"])))
     for run_id in found.filter(logged)["run_id"] if not dry_run else ():
