@@ -30,7 +30,7 @@ def row(run_id: str, writer: str, seq: int, **fields) -> pl.DataFrame:
 def snapshot(*rows: pl.DataFrame) -> Snapshot:
     """Return a snapshot of these patches and nothing else."""
     none = pl.DataFrame(pl.from_arrow(points_schema().empty_table()))
-    return Snapshot("s", "/", pl.concat(rows), {}, none, {})
+    return Snapshot("/", pl.concat(rows), {}, none, {})
 
 
 WRITERS = st.sampled_from(["a" * 12, "b" * 12])

@@ -203,7 +203,7 @@ def test_a_sealed_log_without_its_parts_is_kept(store):
     """Whoever copied a log before its parts keeps it until they come, or are known to be packed."""
     run_id = logged(store)
     seen, path = look(store.root).run(run_id), only_log(store)
-    packing.pack(store.root, store.store_id, grace_s=0)
+    packing.pack(store.root, grace_s=0)
     assert not list((store.root / "log").iterdir())
     recovery.recover(store.root, now=0, grace_s=0)
     assert path.exists()
@@ -262,7 +262,7 @@ def test_packing_without_grace_leaves_nothing_outside_packs(store):
     run_id = logged(store)
     seen = look(store.root).run(run_id)
     recovery.recover(store.root, now=0, grace_s=0)
-    assert packing.pack(store.root, store.store_id, grace_s=0).packed == 2
+    assert packing.pack(store.root, grace_s=0).packed == 2
     assert not [*(store.root / "log").iterdir(), *(store.root / "live").iterdir()]
     assert look(store.root).run(run_id) == seen
 

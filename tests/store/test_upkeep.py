@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from itertools import pairwise, permutations
 from pathlib import Path
 
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -199,15 +200,19 @@ def test_merging_again_copies_nothing(store, tmp_path):
     assert merging.merge(store, target) == merging.Merged(0, 3)
 
 
-def test_files_that_differ_under_one_name_stop_a_merge(store, tmp_path):
-    """Damage is not copied over what is sound, nor the other way round."""
+def test_a_sound_file_mends_a_damaged_one_when_stores_are_merged(store, tmp_path):
+    """Damage is not copied over what is sound, and is named; the other way round it is mended."""
     log_run(store)
     target = open_store(tmp_path / "target", create=True)
     merging.merge(store, target)
     path = next((target.root / "log").iterdir())
-    path.write_bytes(b"x" + path.read_bytes()[1:])
-    with pytest.raises(StoreError, match="verify"):
-        merging.merge(store, target)
+    whole = path.read_bytes()
+    path.write_bytes(b"x" + whole[1:])
+    (problem,) = merging.merge(target, store).problems
+    assert problem.path == f"log/{path.name}"
+    assert (store.root / "log" / path.name).read_bytes() == whole
+    assert merging.merge(store, target).problems == ()
+    assert path.read_bytes() == whole
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -225,16 +230,18 @@ def test_a_purged_run_is_gone_and_noted(store, tmp_path, packed):
     before = fold(store.snapshot([kept]))
     planned = purging.plan(store, [gone])
     assert planned.bytes > 1000
-    done = purging.purge(store, [gone], at=NOW, by="me", why="older than 90d")
-    assert done.bytes >= planned.bytes
+    done = purging.purge(store, [gone], at=NOW, by="me", why="older than 90d", grace_s=0)
+    assert done.run_ids == (gone,)
+    assert done.bytes >= planned.bytes - 10_000  # less the tombstone
     snapshot, folded, points = seen(store)
     assert not snapshot.problems
     assert folded.equals(before)
     assert points["run_id"].unique().to_list() == [kept]
     assert not store.artifact_dir(gone).exists()
     assert (outside / "precious").read_text() == "x"
-    left = [path.read_bytes() for path in store.root.rglob("*.parquet")]
-    assert not any(gone.encode() in content for content in left)
+    left = [path for path in store.root.rglob("*.parquet") if gone.encode() in path.read_bytes()]
+    (tombstone,) = left
+    assert pl.read_parquet(tombstone)["purged"].is_not_null().all()
     (entry,) = (json.loads(path.read_text()) for path in (store.root / "audit").iterdir())
     assert (entry["run_ids"], entry["by"], entry["why"]) == ([gone], "me", "older than 90d")
     assert not verify(store).problems

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from tracksite.errors import DamageError, NotFoundError, StoreError
 from tracksite.schema import FORMAT, FORMATS, Snapshot
-from tracksite.store import clock, doubled, marking, packs, parts, reading, snapshots
+from tracksite.store import clock, doubled, edits, marking, packs, parts, reading, snapshots
 from tracksite.store.ids import check_run_id, new_writer
 from tracksite.store.patches import merge, normalise, to_table
 from tracksite.store.writer import RunWriter
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
 
+_MOST_EDITS = 100_000
 FOLDERS = ("log", "live", "artifacts")
 
 
@@ -88,6 +89,7 @@ class LocalStore:
     def __init__(self, root: Path) -> None:
         """Take the folder of an existing store; use `open_store` instead."""
         self.root = root
+        self._edits: dict[str, int] = {}  # hash of a part → the number of its last edit
         for folder in FOLDERS:  # a copy or a git checkout loses empty folders
             if not (root / folder).is_dir():
                 _make(root / folder)
@@ -150,10 +152,20 @@ class LocalStore:
         )
 
     def _last_seq(self, run_id: str) -> int:
-        taken = [part.seq for part in self._parts({run_id})]
+        taken = [max(part.seq, self._last_edit(part)) for part in self._parts({run_id})]
         taken += packs.packed_numbers(self.root, run_id)
         taken += [int(name["seq"]) for name in reading.segment_names(self.root / "live", {run_id})]
         return max(taken, default=0)
+
+    def _last_edit(self, part: parts.PartName) -> int:
+        """Return the greatest number of what a part says later than its own; 0 if nothing."""
+        if part.table != "runs" or part.seq < clock.FIRST:
+            return 0
+        if part.hash not in self._edits:
+            if len(self._edits) >= _MOST_EDITS:
+                self._edits.clear()
+            self._edits[part.hash] = edits.last(self.root / "log" / part.file)
+        return self._edits[part.hash]
 
     def _parts(self, run_ids: Collection[str] | None) -> list[parts.PartName]:
         return reading.list_parts(self.root / "log", run_ids)
