@@ -39,6 +39,7 @@ from tests.browser import (
     watch,
 )
 from tests.waiting import HANG_MS
+from tests.workers import pytest_xdist_make_scheduler  # noqa: F401 (a hook)
 
 # The same commit has the same result: HYPOTHESIS_PROFILE=explore draws new examples. No
 # deadline and no complaint about slow draws, because a busy machine is no fault of the code.
