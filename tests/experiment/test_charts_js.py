@@ -75,6 +75,20 @@ def test_figures_follow_the_theme(visit):
     )
 
 
+def test_figures_that_are_being_drawn_follow_the_theme_too(visit):
+    """A figure whose drawing had begun when the theme changed ends in the new colours."""
+    page = visit(GRID)
+    page.evaluate("""() => new MutationObserver((_, watch) => {
+      if (!document.querySelector('#impact svg')) return;
+      watch.disconnect();
+      for (let n = 0; n < 2; n++) document.querySelector('[data-theme-toggle]').click();
+    }).observe(document.body, {subtree: true, childList: true})""")
+    reach(page, "#impact [data-vega]", "#impact svg")
+    bar = page.locator("#impact .mark-rect path, #impact .mark-symbol path").first
+    assert page.evaluate("tracksite.isDark()")
+    expect(bar).to_have_attribute("fill", page.evaluate("tracksite.colour('--c1')"))
+
+
 @pytest.mark.parametrize(
     "data",
     [{"url": "https://example.com/data.csv"}, {"url": "../../build.json"}],
