@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from tests.faults import bodies
-from tests.faults.children import WAIT_S, Child, Say, refused
+from tests.faults.children import Child, Say, refused
 from tests.faults.looks import look, steps
 from tests.faults.tally import Tally
+from tests.waiting import until
 from tracksite.errors import StoreError
 from tracksite.store import livelog
 from tracksite.store.ids import new_run_id
@@ -42,10 +43,7 @@ def persist(say: Say, root: Path, run_id: str, stop: Path, *, as_root: bool = Tr
             writer.close()
         except StoreError:
             say(UNSAVED)
-            deadline = time.monotonic() + WAIT_S
-            while look(root).points[run_id].total() < step:
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
+            until(lambda: look(root).points[run_id].total() >= step)
 
 
 def fill(disk: Path) -> Path:

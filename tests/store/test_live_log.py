@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.store.test_writer import HEADER, log_steps, points, run_script
+from tests.waiting import HANG_S
 from tracksite.errors import StoreError
 from tracksite.store import livelog
 from tracksite.store import writer as writing
@@ -170,7 +171,7 @@ def test_a_run_may_end_in_a_signal_handler(store):
     assert child.stdout
     child.stdout.readline()
     child.send_signal(signal.SIGTERM)
-    step = int(child.communicate(timeout=60)[0])
+    step = int(child.communicate(timeout=HANG_S)[0])
     assert child.returncode == 0
     found = steps_of(store, "loss")
     assert found in (list(range(step)), list(range(step + 1)))
@@ -248,5 +249,5 @@ def test_no_surprise_ends_the_thread_that_syncs(store, monkeypatch):
         broken, sound = Broken(), Sound()
         syncer.watch(broken)
         syncer.watch(sound)
-        assert synced.wait(30)
+        assert synced.wait(HANG_S)
     assert "ZeroDivisionError" in str(caught[0].message)

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
 from bisect import bisect_right
 from datetime import UTC, datetime
 
@@ -18,6 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.waiting import until
 from tracksite.errors import ArgumentError, DamageError, StoreError
 from tracksite.query.runs import fold
 from tracksite.store import livelog
@@ -149,7 +149,7 @@ def test_a_series_of_zeros_is_no_empty_room(store):
 
 def test_a_stopped_writer_is_still_running(store):
     """A process that is merely suspended has not been interrupted."""
-    child = run_script(store, "os.write(1, b'ready\\n'); time.sleep(60)")
+    child = run_script(store, "os.write(1, b'ready\\n'); time.sleep(10**6)")
     assert child.stdout
     child.stdout.readline()
     child.send_signal(signal.SIGSTOP)
@@ -386,9 +386,6 @@ def test_dead_logs_are_recovered_by_whoever_logs_next(store, monkeypatch):
     child.communicate()
     monkeypatch.setattr("tracksite.store.syncing.SYNC_S", 0.01)
     writer = store.open_writer(new_run_id())
-    deadline = time.monotonic() + 30
-    while len(open_logs(store.root)) > 1 and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert open_logs(store.root) == {writer.run_id}
+    until(lambda: open_logs(store.root) == {writer.run_id})
     assert points(store).height == 1
     writer.close()
