@@ -9,7 +9,8 @@ import polars as pl
 from tracksite.query import long
 from tracksite.query.goal import primary_metric
 from tracksite.query.leaderboard import rank
-from tracksite.query.runs import model_versions, runs
+from tracksite.query.registry import model_versions
+from tracksite.query.runs import runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection

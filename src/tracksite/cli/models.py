@@ -11,7 +11,11 @@ from tracksite.cli.options import json_option, snapshot_of, store_argument
 from tracksite.cli.output import print_json, print_table, say
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import polars as pl
+
+    from tracksite.query.registry import Alias
 
 _COLUMNS = ("model", "version", "stage", "aliases", "run", "path", "created_at")
 
@@ -40,6 +44,9 @@ def models(*, store: str, as_json: bool) -> None:
     ]
     if rows or not sys.stdout.isatty():
         print_table(_COLUMNS, rows)
+    for model in found:
+        for text in model["missing"]:
+            say(f"{model['name']}: {text}.")
     if not rows:
         say("No model is registered. Register one with tracksite.register_model(run_id, name).")
 
@@ -53,30 +60,32 @@ def snapshot_frame(store: str) -> pl.DataFrame:
 
 def registered(folded: pl.DataFrame) -> list[dict[str, Any]]:
     """Return the models, each with its aliases and versions, oldest version first."""
-    from tracksite.query import runs
+    from tracksite.query import lookup, registry
 
-    versions = runs.model_versions(folded).to_dicts()
+    versions = registry.model_versions(folded).to_dicts()
+    aliases, absent = registry.aliases(folded), lookup.absences(folded)
     found = []
-    for model in runs.models(folded).to_dicts():
-        aliases = {item["key"]: item["text"] for item in model["aliases"] or ()}
-        own = [_version(row, aliases) for row in versions if row["name"] == model["name"]]
+    for model in registry.models(folded).to_dicts():
+        own = [row for row in versions if row["name"] == model["name"]]
+        pointing = aliases.get(model["name"], [])
         found.append(
             {
                 "name": model["name"],
                 "description": model["description"],
                 "tags": _pairs(model["tags"]),
-                "aliases": aliases,
-                "versions": own,
+                "aliases": {it.name: it.version for it in pointing if it.version is not None},
+                "versions": [_version(row, pointing) for row in own],
+                "missing": registry.missing(own, pointing, absent),
             }
         )
     return found
 
 
-def _version(row: dict[str, Any], aliases: dict[str, str]) -> dict[str, Any]:
+def _version(row: dict[str, Any], aliases: Sequence[Alias]) -> dict[str, Any]:
     return {
         "version": row["version"],
         "stage": row["stage"],
-        "aliases": [name for name, text in aliases.items() if text == str(row["version"])],
+        "aliases": [it.name for it in aliases if it.version == row["version"]],
         "description": row["description"],
         "tags": _pairs(row["tags"]),
         "source_run_id": row["source_run_id"],

@@ -99,10 +99,12 @@ class Ledger:
             if current is None:
                 part = self.store.write_patch(entity.entity_id, entity.kind, fields)
                 self._own.add(part.writer)
+                seq = part.seq
             else:
                 current.used = time.monotonic()
                 current.writer.patch(**fields)
-            entity.apply(fields, time.time_ns() // 1000)
+                seq = current.seq
+            entity.apply(fields, time.time_ns() // 1000, seq)
 
     def log(self, entity: Entity, points: Iterable[tuple[str, int, int, float]]) -> None:
         """Log points of metrics: key, step, milliseconds since 1970, value."""

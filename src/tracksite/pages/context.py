@@ -12,7 +12,7 @@ from tracksite import paths
 from tracksite.analysis import reproduce
 from tracksite.config import ExperimentSettings
 from tracksite.pages.series import Series
-from tracksite.query import goal
+from tracksite.query import goal, registry
 from tracksite.query import runs as query
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Context:
 
     Attributes:
         snapshot: what the store held when the build began.
-        folded: `query.runs.fold(snapshot)`: one row for each entity.
+        folded: one row for each entity, as `query.lifecycle.settled` returns them.
         settings: of `tracksite.toml`.
         artifacts: the store's folder `artifacts`; a run's files are in `<run_id>/` below it.
     """
@@ -66,13 +66,13 @@ class Context:
 
     @cached_property
     def models(self) -> pl.DataFrame:
-        """Every registered model: the columns of `query.runs.models`."""
-        return query.models(self.folded)
+        """Every registered model: the columns of `query.registry.models`."""
+        return registry.models(self.folded)
 
     @cached_property
     def versions(self) -> pl.DataFrame:
-        """Every model version: the columns of `query.runs.model_versions`."""
-        return query.model_versions(self.folded)
+        """Every model version: the columns of `query.registry.model_versions`."""
+        return registry.model_versions(self.folded)
 
     @cached_property
     def by_experiment(self) -> Mapping[str, pl.DataFrame]:
