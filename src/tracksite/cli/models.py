@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -32,9 +33,11 @@ def models(*, store: str, as_json: bool) -> None:
       tracksite models runs --json | jq '.[] | {name, aliases}'
     """  # noqa: D301 - \b keeps click from wrapping a block
     from tracksite.query.lookup import short_length
+    from tracksite.query.runs import fold
 
-    folded = snapshot_frame(store)
-    found = registered(folded)
+    snapshot = snapshot_of(store)
+    folded = fold(snapshot)
+    found = registered(folded, Path(snapshot.root) / "artifacts")
     if as_json:
         print_json(found)
         return
@@ -51,19 +54,13 @@ def models(*, store: str, as_json: bool) -> None:
         say("No model is registered. Register one with tracksite.register_model(run_id, name).")
 
 
-def snapshot_frame(store: str) -> pl.DataFrame:
-    """Return the folded state of a store."""
-    from tracksite.query.runs import fold
-
-    return fold(snapshot_of(store))
-
-
-def registered(folded: pl.DataFrame) -> list[dict[str, Any]]:
+def registered(folded: pl.DataFrame, artifacts: Path) -> list[dict[str, Any]]:
     """Return the models, each with its aliases and versions, oldest version first."""
-    from tracksite.query import lookup, registry
+    from tracksite.analysis import links
+    from tracksite.query import registry
 
     versions = registry.model_versions(folded).to_dicts()
-    aliases, absent = registry.aliases(folded), lookup.absences(folded)
+    aliases, missing = registry.aliases(folded), links.missing(folded, artifacts)
     found = []
     for model in registry.models(folded).to_dicts():
         own = [row for row in versions if row["name"] == model["name"]]
@@ -73,9 +70,9 @@ def registered(folded: pl.DataFrame) -> list[dict[str, Any]]:
                 "name": model["name"],
                 "description": model["description"],
                 "tags": _pairs(model["tags"]),
-                "aliases": {it.name: it.version for it in pointing if it.version is not None},
+                "aliases": {it.name: str(it.version) for it in pointing if it.version is not None},
                 "versions": [_version(row, pointing) for row in own],
-                "missing": registry.missing(own, pointing, absent),
+                "missing": missing.get(model["name"], []),
             }
         )
     return found

@@ -184,6 +184,8 @@ def update(ledger: Ledger, entity: Entity, patch: dict[str, Any], *, touch: bool
 def mark(ledger: Ledger, entity: Entity, *, deleted: bool) -> None:
     """Delete or restore an experiment with all of its runs."""
     runs = members(ledger, entity, "run")  # before: they are hidden as soon as it is deleted
+    if ledger.peek(entity.entity_id) is None:  # that it has changed is seen by its second part
+        update(ledger, entity, {})
     update(ledger, entity, {"deleted": deleted}, touch=True)
     for run in runs:
         if run.deleted != deleted:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
 
@@ -12,9 +12,7 @@ from tracksite.schema import OWNER_TAG
 from tracksite.store.ids import RUN_ID, model_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from tracksite.query.lookup import Absences
+    from collections.abc import Mapping
 
 _MOST = (1 << 63) - 1
 
@@ -161,25 +159,3 @@ def aliases(folded: pl.DataFrame) -> dict[str, list[Alias]]:
             version = living.get(points_at) if known else None
             found.setdefault(name, []).append(Alias(item["key"], points_at, version, not known))
     return found
-
-
-def missing(
-    versions: Iterable[Mapping[str, Any]], aliases: Iterable[Alias], absent: Absences
-) -> list[str]:
-    """Return in a few words each what is named by a model, and is not there.
-
-    Args:
-        versions: rows of `model_versions` of one model.
-        aliases: of that model.
-        absent: of the store.
-    """
-    told = [
-        f"alias {one.name!r} points at a version that is not in this store"
-        for one in aliases
-        if one.missing
-    ]
-    for one in versions:
-        why = absent.of(one["source_run_id"]) if one["source_run_id"] else None
-        if why:
-            told.append(f"version {one['version']} names its run, but {why}")
-    return told

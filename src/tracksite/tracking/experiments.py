@@ -156,6 +156,7 @@ def _mark(experiment: Experiment, view: str, *, deleted: bool) -> None:
     """Say of an experiment first, which hides all at once, and then of its runs."""
     store, names = target.store(), [experiment.name]
     runs = search.search_runs(experiment_names=names, run_view_type=view, output_format="list")
+    target.declare_experiment(experiment.name)  # that it has changed is seen by its second part
     patch = {"name": experiment.name, "deleted": deleted}
     store.write_patch(experiment.experiment_id, "experiment", patch)
     for run in runs:
