@@ -11,7 +11,12 @@ from hypothesis import strategies as st
 from tests.query.made import patch, snapshot_of
 from tracksite.importers.known import Present
 from tracksite.mlflow_plugin import registered
-from tracksite.mlflow_plugin.lifecycle import all_standing, owner_name, standing
+from tracksite.mlflow_plugin.lifecycle import (
+    all_standing,
+    owner_name,
+    standing,
+    still_deleted,
+)
 from tracksite.query.lifecycle import CLOCK, CLOCKS, settled
 from tracksite.query.registry import model_versions, models
 from tracksite.query.runs import experiments, fold, runs
@@ -63,6 +68,17 @@ def shown(*rows: dict[str, Any]) -> tuple[list[str], list[str], list[str]]:
     gone = experiments(folded, deleted=True)["name"].to_list()
     assert sorted({*found[2], *gone}) == sorted([*found[2], *gone])
     return found
+
+
+class Held:
+    """A store that holds these patches and nothing else."""
+
+    def __init__(self, rows):
+        self.rows = rows
+
+    def snapshot(self):
+        """Return them."""
+        return snapshot_of(self.rows)
 
 
 def test_a_deleted_experiment_hides_its_runs_also_those_that_the_deleter_did_not_see():
@@ -127,6 +143,16 @@ def test_a_version_that_was_used_later_shows_its_model_again(later):
     assert model_versions(folded)["version_id"].to_list() == [used["run_id"]]
 
 
+def test_a_later_word_on_what_is_deleted_leaves_it_deleted():
+    """Whoever writes to a deleted run without restoring it says that it is deleted."""
+    rows = [experiment(GONE, deleted=True), run("1"), run("2", SECOND, deleted=True)]
+    present = Present(Held([*rows, run("3", LATER)]))
+    told = {digit: still_deleted(present, present.peek(digit * 32), {}) for digit in "123"}
+    assert told == {"1": {"deleted": True}, "2": {"deleted": True}, "3": {}}
+    restored = {"deleted": False}
+    assert still_deleted(present, present.peek("1" * 32), restored) == restored
+
+
 NAMES = st.sampled_from("ef")
 SEQ = st.sampled_from([0, 1, FIRST, SECOND, GONE, LATER])
 TAGS = st.sampled_from([{}, {RENAMED_TAG: "e"}, {RENAMED_TAG: "f"}])
@@ -157,17 +183,6 @@ PATCHES = st.lists(
     max_size=14,
     unique_by=lambda row: (row["run_id"], row["seq"]),
 )
-
-
-class Held:
-    """A store that holds these patches and nothing else."""
-
-    def __init__(self, rows):
-        self.rows = rows
-
-    def snapshot(self):
-        """Return them."""
-        return snapshot_of(self.rows)
 
 
 @given(PATCHES)

@@ -218,7 +218,7 @@ def rename(ledger: Ledger, entity: Entity, name: str) -> None:
     update(ledger, moved, {"started_at": created}, touch=True)
     for kind in ("run", "logged_model"):
         for one in members(ledger, entity, kind):
-            ledger.patch(one, {"experiment": name, "deleted": one.deleted or None})
+            ledger.patch(one, {"experiment": name})
     return update(ledger, entity, {"deleted": True, "tags": {fields.RENAMED: name}})
 
 

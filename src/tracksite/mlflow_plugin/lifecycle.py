@@ -56,6 +56,18 @@ def all_standing(entities: Entities, kind: str) -> list[Entity]:
     return [_member(one, gone, names) for one in found]
 
 
+def still_deleted(
+    entities: Entities, entity: Entity, fields: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """Return a patch that says so where what it changes is deleted: a later word would undo that.
+
+    A patch that speaks of `deleted` itself, or is the first one, is returned as it is.
+    """
+    if entity.last_seq < 0 or fields.get("deleted") is not None:
+        return fields
+    return {**fields, "deleted": True} if standing(entities, entity).deleted else fields
+
+
 def owner_name(entity: Entity) -> str:
     """Return the name of the experiment or model that an entity belongs to."""
     if entity.kind == "model_version":

@@ -148,7 +148,7 @@ def rename(ledger: Ledger, model: Entity, name: str) -> None:
     moved = ledger.get(model_id(name)) or model
     touch(ledger, moved, {"started_at": created, "aliases": dict(aliases)})
     for one in _registered(ledger, old):
-        touch(ledger, one, {"name": name, "deleted": one.deleted or None})
+        touch(ledger, one, {"name": name})
     return ledger.patch(model, {"name": old, "deleted": True, "tags": {fields.RENAMED: name}})
 
 

@@ -65,7 +65,8 @@ class _Facts:
                 self.children.setdefault(parent, []).append(at)
         self.ids: list[str] = rows["run_id"].to_list()
         self.versions: dict[str, list[dict[str, Any]]] = {}
-        for version in context.versions.iter_rows(named=True):
+        versions = context.versions.drop("claim", "owner_id", "deleted")
+        for version in versions.iter_rows(named=True):
             self.versions.setdefault(version["source_run_id"], []).append(version)
 
     def digest_of(self, run_id: str, parent: str | None) -> str:
