@@ -196,6 +196,11 @@ def test_what_was_deleted_here_stays_deleted(mlruns, bring):
     open_store("store").write_patch(RUN, "run", {"deleted": True})
     assert bring(mlruns.root).changed == 0
     assert _row()["deleted"] is True
+    (mlruns.root / "1" / RUN / "params").mkdir()
+    (mlruns.root / "1" / RUN / "params" / "late").write_text("1")
+    assert bring(mlruns.root).changed == 1
+    row = _row()
+    assert (row["deleted"], row["deleted_seq"]) == (True, row["last_seq"])
 
 
 def test_hostile_texts_reach_no_page_as_markup(mlruns, bring, tmp_path):

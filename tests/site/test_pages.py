@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 from urllib.parse import unquote, urlsplit
 
 import pytest
 
+import tracksite
 from tests.site import stores
 from tracksite import paths, site
 from tracksite.config import ExperimentSettings, Settings
@@ -61,7 +63,39 @@ def _links(path):
 
 def test_every_link_and_fragment_resolves(built):
     """Each link, image and script of each page is a file of the site, each fragment an id in it."""
-    folder, _ = built
+    _assert_links_resolve(built[0])
+
+
+def test_what_is_named_and_not_there_is_said_and_never_linked(tmp_path):
+    """Parents, models' runs and files, and aliases that lead nowhere are named where they stand."""
+    ids = stores.dangling(tmp_path / "runs")
+    report = site.build(tmp_path / "runs", tmp_path / "site", settings=SETTINGS)
+    assert report.problems == ()
+    _assert_links_resolve(tmp_path / "site")
+
+    def page(path):
+        return re.sub(r"<[^>]+>", "", (tmp_path / "site" / path).read_text())
+
+    nowhere = f"run {stores.NOWHERE[:8]}… is not in this store"
+    deleted = f"run {ids['deleted'][:8]}… is deleted"
+    assert nowhere in page(paths.run_page(ids["orphan"]))
+    assert deleted in page(paths.run_page(ids["child of deleted"]))
+    model = page(paths.model_page("lost"))
+    for sentence in (
+        "alias &#39;champion&#39; points at a version that is not in this store",
+        f"version 1 names its run, but {nowhere}",
+        f"version 2 names its run, but {deleted}",
+        "version 3 has lost its files: there is no &#39;model&#39; among the artifacts",
+    ):
+        assert sentence in model
+    shutil.rmtree(tmp_path / "runs/artifacts" / ids["kept"])
+    assert paths.model_page("kept") not in report.removed
+    tracksite.set_registered_model_tag("kept", "seen", "yes")
+    site.build(tmp_path / "runs", tmp_path / "site", settings=SETTINGS)
+    assert "version 1 has lost its files" in page(paths.model_page("kept"))
+
+
+def _assert_links_resolve(folder):
     for page in folder.rglob("*.html"):
         for target in _links(page).targets:
             parts = urlsplit(target)

@@ -12,7 +12,8 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracksite.query.runs import experiments, fold, merge_summaries, model_versions, models, runs
+from tracksite.query.registry import model_versions, models
+from tracksite.query.runs import experiments, fold, merge_summaries, runs
 from tracksite.schema import Snapshot, points_schema
 from tracksite.store.ids import experiment_id, model_id, new_run_id
 from tracksite.store.local import open_store

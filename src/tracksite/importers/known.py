@@ -43,6 +43,13 @@ class Present:
         """Return the entities of a kind."""
         return [one.entity for one in self._known.values() if one.entity.kind == kind]
 
+    all = of_kind
+
+    def peek(self, entity_id: str) -> Entity | None:
+        """Return an entity, or None; with `all`, what `mlflow_plugin.lifecycle` asks for."""
+        known = self._known.get(entity_id)
+        return known and known.entity
+
     def points(self, entity_id: str, keys: Collection[str]) -> pl.DataFrame:
         """Return the points of some series; columns as `points_schema()`."""
         import polars as pl

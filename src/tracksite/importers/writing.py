@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tracksite.errors import ArgumentError
 from tracksite.importers.entry import Series, Summary, UnreadableError
 from tracksite.importers.known import Known, Present, fingerprint
+from tracksite.mlflow_plugin.lifecycle import still_deleted
 from tracksite.schema import LIST_KEYS
 from tracksite.store import points
 from tracksite.tracking import artifacts, check
@@ -60,6 +61,8 @@ def _bring(store: LocalStore, present: Present, entry: Entry, done: Summary) -> 
         writer = store.open_writer(
             entry.entity_id, kind=entry.kind, resume=known is not None, strict=True
         )
+        if known is not None:  # what was deleted here stays deleted
+            patch = dict(still_deleted(present, known.entity, patch))
         writer.patch(**patch)
         for key, one in series.items():
             writer.series(key, one.values, one.steps, one.times)  # type: ignore[arg-type]

@@ -65,7 +65,8 @@ class _Facts:
                 self.children.setdefault(parent, []).append(at)
         self.ids: list[str] = rows["run_id"].to_list()
         self.versions: dict[str, list[dict[str, Any]]] = {}
-        for version in context.versions.iter_rows(named=True):
+        versions = context.versions.drop("claim", "owner_id", "deleted")
+        for version in versions.iter_rows(named=True):
             self.versions.setdefault(version["source_run_id"], []).append(version)
 
     def digest_of(self, run_id: str, parent: str | None) -> str:
@@ -75,6 +76,8 @@ class _Facts:
         return digest(
             self.context.stamps([run_id, *children]),
             self.names.get(parent or ""),
+            parent and self.context.absent.of(parent),
+            self.names[run_id][2],
             [[it["name"], it["version"], it["stage"]] for it in versions],
             [problem.message for problem in self.context.problems_of.get(run_id, ())],
         )
@@ -122,12 +125,13 @@ def _page(facts: _Facts, at: int) -> dict[str, Any]:
 
 
 def _parent(facts: _Facts, run: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the parent of a run, if it has one; `known` is false where it is not in the store."""
+    """Return the parent of a run, if it has one; `absent` says why, where it has no page."""
     parent = run["parent_run_id"]
     if parent is None:
         return None
     name, status, _ = facts.names.get(parent, (parent[:8], "", ""))
-    return {"run_id": parent, "name": name, "status": status, "known": parent in facts.names}
+    absent = facts.context.absent.of(parent)
+    return {"run_id": parent, "name": name, "status": status, "absent": absent}
 
 
 def _children(facts: _Facts, run_id: str) -> dict[str, Any]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import pairwise, takewhile
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from tracksite.errors import ArgumentError, NotFoundError
+from tracksite.query.lifecycle import settled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,3 +51,33 @@ def _shared(left: str, right: str) -> int:
     """Return how many characters two texts begin with in common."""
     same = (a == b for a, b in zip(left, right, strict=False))
     return sum(1 for _ in takewhile(bool, same))
+
+
+@dataclass(frozen=True)
+class Absences:
+    """Which runs cannot be shown, of those that something names: a parent, a model's source.
+
+    Attributes:
+        shown: ids of the runs that can.
+        deleted: ids of those that are deleted.
+    """
+
+    shown: frozenset[str]
+    deleted: frozenset[str]
+
+    def of(self, run_id: str) -> str | None:
+        """Return in a few words why a run is not shown, or None where it is."""
+        if run_id in self.shown:
+            return None
+        what = "is deleted" if run_id in self.deleted else "is not in this store"
+        return f"run {run_id[:SHORTEST]}… {what}"
+
+
+def absences(folded: pl.DataFrame) -> Absences:
+    """Return what tells of runs that are deleted, or not in the store whose folded rows these are.
+
+    A run may not have been copied yet, or was removed for good.
+    """
+    runs = settled(folded).filter(pl.col("kind") == "run")
+    gone = frozenset(runs.filter("deleted")["run_id"])
+    return Absences(frozenset(runs["run_id"]) - gone, gone)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tracksite import config, paths, render
 from tracksite.errors import BuildError
 from tracksite.pages.context import Context, digest
+from tracksite.query.lifecycle import settled
 from tracksite.query.runs import fold
 from tracksite.site import manifest as manifests
 from tracksite.site import output as outputs
@@ -73,7 +74,7 @@ def build(
     if old.state == state and old.key == key and _up_to_date(site, old.files):
         return report(site, old, unchanged=tuple(old.files))
     snapshot = store.snapshot()
-    context = Context(snapshot, fold(snapshot), settings, store.root / "artifacts")
+    context = Context(snapshot, settled(fold(snapshot)), settings, store.root / "artifacts")
     todo = plan(context, site, old, key, force=force)
     target = Manifest(__version__, state, key, snapshot.problems)
     return _carry_out(

@@ -17,7 +17,7 @@ from tracksite.importers.entry import Summary
 from tracksite.importers.known import Present
 from tracksite.importers.mlflow import layout
 from tracksite.importers.mlflow.meta import write_meta
-from tracksite.mlflow_plugin import fields, inputs
+from tracksite.mlflow_plugin import fields, inputs, lifecycle, registered
 from tracksite.store.ids import experiment_id
 from tracksite.tracking import artifacts, check
 
@@ -97,9 +97,9 @@ class _Folder:
     def write(self, moved: Moved | None) -> Summary:
         """Write everything."""
         self._root.mkdir(parents=True, exist_ok=True)
-        runs = self._present.of_kind("run")
+        runs = lifecycle.all_standing(self._present, "run")
         self._experiments(runs)
-        for model in self._present.of_kind("logged_model"):
+        for model in lifecycle.all_standing(self._present, "logged_model"):
             self._logged_model(model)
         for number, run in enumerate(runs):
             if moved:
@@ -109,8 +109,9 @@ class _Folder:
         return self._done
 
     def _experiments(self, runs: Iterable[Entity]) -> None:
-        known = {one.fields["name"]: one for one in self._present.of_kind("experiment")}
-        names = {one.fields.get("experiment") or DEFAULT_NAME for one in runs}
+        experiments = lifecycle.all_standing(self._present, "experiment")
+        known = {one.fields["name"]: one for one in experiments if one.fields.get("name")}
+        names = {lifecycle.owner_name(one) for one in runs}
         for name in sorted({DEFAULT_NAME, *names, *known}):
             entity = known.get(name)
             own = entity.tags.get(fields.EXPERIMENT_ID, "") if entity else ""
@@ -131,7 +132,7 @@ class _Folder:
         return self._root / self._ids[name]
 
     def _run(self, entity: Entity) -> None:
-        run_id, name = entity.entity_id, entity.fields.get("experiment") or DEFAULT_NAME
+        run_id, name = entity.entity_id, lifecycle.owner_name(entity)
         label = f"run {entity.fields.get('name') or run_id}"
         folder = self._experiment_folder(name) / run_id
         place = self._files / self._ids[name] / run_id / "artifacts"
@@ -163,7 +164,7 @@ class _Folder:
         return points
 
     def _logged_model(self, entity: Entity) -> None:
-        name, model_id = entity.fields.get("experiment") or DEFAULT_NAME, f"m-{entity.entity_id}"
+        name, model_id = lifecycle.owner_name(entity), f"m-{entity.entity_id}"
         folder = self._experiment_folder(name) / "models" / model_id
         place = self._files / self._ids[name] / "models" / model_id / "artifacts"
         label = f"logged model {entity.fields.get('name')}"
@@ -182,20 +183,20 @@ class _Folder:
         self._done.others += 1
 
     def _registry(self) -> None:
-        for entity in self._present.of_kind("model"):
-            name = entity.fields.get("name") or ""
-            if entity.deleted:
-                continue
+        for entity in registered.models(self._present):
+            name = entity.fields["name"]
             folder = self._model_folder(name)
             if folder is None:
                 continue
             write_meta(folder, layout.registered_model(entity))
             self._texts(folder / "tags", fields.to_tags(entity, {}), f"model {name}")
-            self._texts(folder / "aliases", entity.aliases, f"model {name}")
+            pointed = registered.aliases(self._present, entity).items()
+            aliases = {alias: str(one.fields["version"]) for alias, one in pointed}
+            self._texts(folder / "aliases", aliases, f"model {name}")
             self._done.others += 1
-        for entity in self._present.of_kind("model_version"):
-            folder = self._model_folder(entity.fields.get("name") or "")
-            if entity.deleted or folder is None or not (folder / "meta.yaml").is_file():
+        for entity in registered.all_versions(self._present):
+            folder = self._model_folder(entity.fields["name"])
+            if folder is None or not (folder / "meta.yaml").is_file():
                 continue
             place = folder / f"version-{int(entity.fields['version'])}"
             write_meta(place, layout.version(entity, self._source(entity)))
@@ -221,7 +222,7 @@ class _Folder:
         for (maker, folder), place in self._places.items():
             if owner == maker and f"{path}/".startswith(f"{folder}/"):
                 return f"{place}{path.removeprefix(folder)}"
-        experiment = run.entity.fields.get("experiment") or DEFAULT_NAME
+        experiment = lifecycle.owner_name(lifecycle.standing(self._present, run.entity))
         return str(self._files / self._ids[experiment] / owner / "artifacts" / path)
 
     def _texts(self, folder: Path, texts: Mapping[str, str], label: str) -> None:
