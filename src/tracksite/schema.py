@@ -75,7 +75,12 @@ def runs_schema() -> pa.Schema:
         "tags": pair,
         "aliases": pair,
         "environment": pair,
-        "artifacts": [("path", pa.string()), ("bytes", pa.int64()), ("sha256", pa.string())],
+        "artifacts": [
+            ("path", pa.string()),
+            ("bytes", pa.int64()),
+            ("sha256", pa.string()),
+            ("file", pa.string()),  # where it lies below artifacts/<run_id>/; null: at path
+        ],
         "inputs": [
             ("name", pa.string()),
             ("context", pa.string()),

@@ -12,6 +12,7 @@ from tracksite.errors import DamageError, NotFoundError, StoreError
 from tracksite.schema import FORMAT, Snapshot
 from tracksite.store import doubled, packs, parts, reading, snapshots
 from tracksite.store.ids import check_run_id, new_writer
+from tracksite.store.marking import mark
 from tracksite.store.patches import merge, normalise, to_table
 from tracksite.store.writer import RunWriter
 
@@ -72,6 +73,7 @@ def _create(root: Path) -> None:
         except OSError:
             temporary.replace(root / "store.json")
         temporary.unlink(missing_ok=True)
+        mark(root)
         parts.sync_folder(root)
         parts.sync_folder(root.parent)
     except OSError as error:
@@ -143,6 +145,7 @@ class LocalStore:
         self, run_id: str, *, kind: str = "run", resume: bool = False, strict: bool = False
     ) -> RunWriter:
         """Return a writer for a new run, or for one that exists when `resume`; see `RunWriter`."""
+        mark(self.root)  # a store of an older release has no marks yet
         seq = self._next_seq(check_run_id(run_id)) if resume else 0
         return RunWriter(self.root, run_id, kind=kind, seq=seq, strict=strict)
 
