@@ -211,7 +211,7 @@ def test_store_can_be_moved(uri, client, tmp_path):
 
 
 def test_files_that_tracksite_names_are_no_artifacts_of_their_own(uri, client):
-    """Noting what MLflow wrote keeps to what was logged: no name with a digest, no older content."""
+    """Noting what MLflow wrote keeps to what was logged: neither digests nor older content."""
     run_id = client.create_run("0").info.run_id
     client.log_text(run_id, "of MLflow's", "notes.txt")
     client.set_terminated(run_id)
