@@ -85,7 +85,7 @@ def runs_schema(number: int = FORMAT) -> pa.Schema:
             ("path", pa.string()),
             ("bytes", pa.int64()),
             ("sha256", pa.string()),
-            ("file", pa.string()),  # where it lies among the run's artifacts; null: at `path`
+            ("file", pa.string()),  # where it lies below artifacts/<run_id>/; null: at path
         ],
         "inputs": [
             ("name", pa.string()),

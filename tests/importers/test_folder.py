@@ -18,6 +18,7 @@ from tracksite.importers.entry import Series
 from tracksite.importers.writing import without
 from tracksite.query import curves, runs
 from tracksite.site import build
+from tracksite.store import artifacts
 from tracksite.store.local import open_store
 
 OTHER = "f" * 32
@@ -186,7 +187,8 @@ def test_a_changed_artifact_is_copied_again(mlruns, bring):
     late = file.stat().st_mtime + 3600
     os.utime(file, (late, late))
     assert bring(mlruns.root).artifacts == 1
-    assert (open_store("store").artifact_dir(RUN) / "a.txt").read_text() == "HELLO"
+    (row, _) = _row()["artifacts"]
+    assert artifacts.read(open_store("store").artifact_dir(RUN), row) == b"HELLO"
 
 
 def test_what_was_deleted_here_stays_deleted(mlruns, bring):

@@ -284,7 +284,7 @@ def test_an_artifact_that_changed_on_disk_is_not_published_as_genuine(tmp_path):
     assert [it.message for it in report.problems if "notes.txt" in it.message]
     assert not (tmp_path / "site" / "runs" / ids["rich"] / "artifacts" / "notes.txt").exists()
     page = (tmp_path / "site" / paths.run_page(ids["rich"])).read_text()
-    assert "is not what was logged" in page
+    assert "is not the file that was logged" in page
     assert "forged" not in page
     assert _build(tmp_path / "runs", tmp_path / "site").problems == report.problems
 

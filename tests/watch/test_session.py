@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import threading
 import time
@@ -137,6 +138,22 @@ def test_settings_are_read_again(watched):
     assert "One" in home.read_text()
     watched.settings("title = 'Three'")
     until(lambda: "Three" in home.read_text())
+
+
+def test_an_artifact_that_comes_late_is_built(watched):
+    """A file that its run's patch came before is shown when it is there, without another patch."""
+    run_id, writer = watched.run("late")
+    content = {"bytes": 3, "sha256": hashlib.sha256(b"abc").hexdigest()}
+    writer.patch(artifacts=[{"path": "notes.txt", **content}])
+    writer.close()
+    watched.start()
+    assert watched.reports[-1].problems
+    place = watched.store.artifact_dir(run_id) / "notes.txt"
+    place.parent.mkdir()
+    place.write_bytes(b"abc")
+    published = watched.site / "runs" / run_id / "artifacts" / "notes.txt"
+    until(published.is_file)
+    until(lambda: not watched.reports[-1].problems)
 
 
 def test_the_site_on_disk_is_the_plain_build(watched, tmp_path):

@@ -10,7 +10,9 @@ from tracksite.importers.known import Known, Present, fingerprint
 from tracksite.mlflow_plugin.lifecycle import still_deleted
 from tracksite.schema import LIST_KEYS
 from tracksite.store import points
-from tracksite.tracking import artifacts, check
+from tracksite.store.artifacts import chunks
+from tracksite.store.shelf import Shelf
+from tracksite.tracking import check
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -112,12 +114,12 @@ def _copy(
 ) -> list[dict[str, Any]]:
     """Copy the artifacts that are new or were changed; return their rows."""
     rows = []
-    folder = store.artifact_dir(entry.entity_id)
+    shelf = Shelf(store.artifact_dir(entry.entity_id), began=known is None)
     for file in entry.files:
         if known and _is_there(known, file):
             continue
         try:
-            row = artifacts.put(folder, check.artifact_path(file.path), _pieces(file))
+            row = shelf.put(check.artifact_path(file.path), _pieces(file))
         except (ArgumentError, UnreadableError) as error:
             done.skipped.append(f"an artifact of {entry.label} was left out: {error}")
             continue
@@ -131,7 +133,7 @@ def _pieces(file: File) -> Iterator[bytes]:
     """Yield the content of a file; only what the source refuses becomes an UnreadableError."""
     try:
         with file.open() as content:
-            yield from artifacts.chunks(content)
+            yield from chunks(content)
     except OSError as error:
         raise UnreadableError(f"{file.path!r} cannot be read ({error.strerror})") from error
 

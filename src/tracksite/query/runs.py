@@ -36,7 +36,7 @@ def fold(snapshot: Snapshot) -> pl.DataFrame:
         pl.col("timestamp").min().alias("first_at"),
         pl.col("timestamp").max().alias("last_at"),
         pl.col("seq").last().alias("opened_seq"),
-        pl.col("seq").last().alias("last_seq"),
+        pl.max_horizontal("seq", edits.last_of_row()).max().alias("last_seq"),
         pl.col("seq").filter(pl.col("deleted").is_not_null()).last().alias("deleted_seq"),
     )
     for name in LIST_KEYS:

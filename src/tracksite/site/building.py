@@ -15,7 +15,7 @@ from tracksite.site import manifest as manifests
 from tracksite.site import output as outputs
 from tracksite.site.manifest import Entry, Manifest
 from tracksite.site.output import Output
-from tracksite.site.plan import Plan, plan
+from tracksite.site.plan import Plan, in_trouble, plan
 from tracksite.site.report import BuildReport, report
 from tracksite.site.sharing import make_all
 from tracksite.store.local import open_store
@@ -71,7 +71,8 @@ def build(
     old = Manifest() if force else manifests.read(site)
     key = digest(__version__, render.templates_digest(), asdict(settings))
     state = store.state()
-    if old.state == state and old.key == key and _up_to_date(site, old.files):
+    same = old.state == state and old.key == key and not in_trouble(old)
+    if same and _up_to_date(site, old.files):
         return report(site, old, unchanged=tuple(old.files))
     snapshot = store.snapshot()
     context = Context(snapshot, settled(fold(snapshot)), settings, store.root / "artifacts")

@@ -44,6 +44,13 @@ def last(path: Path) -> int:
     return max((edit["seq"] for edits in rows for edit in edits or ()), default=0)
 
 
+def last_of_row() -> pl.Expr:
+    """Return the greatest number of what a patch says later than its own; null if nothing."""
+    import polars as pl
+
+    return pl.col("edits").list.eval(pl.element().struct.field("seq")).list.max()
+
+
 def split(patches: pl.DataFrame) -> pl.DataFrame:
     """Return patches, columns as given, with a row of its own for what was said later.
 

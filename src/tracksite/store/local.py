@@ -64,6 +64,7 @@ def _create(root: Path) -> None:
     try:
         for folder in FOLDERS:
             (root / folder).mkdir(parents=True, exist_ok=True)
+        marking.upgrade(root)
         marking.mark(root)
         parts.sync_folder(root.parent)
     except OSError as error:
@@ -141,6 +142,7 @@ class LocalStore:
         self, run_id: str, *, kind: str = "run", resume: bool = False, strict: bool = False
     ) -> RunWriter:
         """Return a writer for a new run, or for one that exists when `resume`; see `RunWriter`."""
+        marking.mark(self.root)  # a store of an older release has no marks yet
         known = self._last_seq(check_run_id(run_id)) if resume else 0
         return RunWriter(
             self.root,

@@ -49,10 +49,11 @@ class ActiveRun(ContentVerbs):
         *,
         params: Mapping[str, str],
         on_end: Callable[[ActiveRun, str], None],
+        began: bool = False,
         strict: bool = False,
     ) -> None:
-        """Take the writer of a run that has begun; use `start_run` instead."""
-        super().__init__(info.run_id, store.artifact_dir(info.run_id), strict=strict)
+        """Take the writer of a run, which may have `began` it just now; use `start_run` instead."""
+        super().__init__(store, info.run_id, began=began, strict=strict)
         self.info = info
         self.on_stop: list[Callable[[], None]] = []
         self._writer: Any = writer  # a RunWriter, then _Ended

@@ -66,7 +66,7 @@ def begin(
         artifact_uri=str(store.artifact_dir(identity)),
         description=fields.get("description"),
     )
-    return ActiveRun(store, writer, info, params={}, on_end=on_end, strict=strict)
+    return ActiveRun(store, writer, info, params={}, on_end=on_end, began=True, strict=strict)
 
 
 def reopen(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from tracksite.query.registry import Alias
     from tracksite.schema import Snapshot
+    from tracksite.store.local import LocalStore
 
 __all__ = [
     "get_experiment",
@@ -80,8 +81,16 @@ def get_run(run_id: str) -> Run:
 
 
 def artifact_rows(run_id: str) -> list[dict[str, Any]]:
-    """Return what a run says about its artifacts: path, bytes, sha256; sorted by path."""
+    """Return what a run says about its artifacts: path, bytes, sha256, file; sorted by path."""
     return sorted(_run_row(run_id)["artifacts"] or (), key=lambda row: str(row["path"]))
+
+
+def artifact_row(store: LocalStore, run_id: str, path: str) -> dict[str, Any] | None:
+    """Return what a run of a store says about one artifact; None where it has none."""
+    from tracksite.query import runs
+
+    row = runs.one(runs.fold(store.snapshot([run_id])), run_id) or {}
+    return next((it for it in row.get("artifacts") or () if it["path"] == path), None)
 
 
 def _to_run(row: dict[str, Any]) -> Run:

@@ -12,14 +12,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from tracksite.errors import ArgumentError, StateError, TracksiteError
+from tracksite.errors import (
+    ArgumentError,
+    DamageError,
+    NotFoundError,
+    StateError,
+    TracksiteError,
+)
 from tracksite.importers.entry import Summary
 from tracksite.importers.known import Present
 from tracksite.importers.mlflow import layout
 from tracksite.importers.mlflow.meta import write_meta
 from tracksite.mlflow_plugin import fields, inputs, lifecycle, registered
+from tracksite.store import artifacts
 from tracksite.store.ids import experiment_id
-from tracksite.tracking import artifacts, check
+from tracksite.tracking import check
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -154,7 +161,9 @@ class _Folder:
             made = layout.link("RUN_OUTPUT", model, "MODEL_OUTPUT", model, {})
             write_meta(folder / "outputs" / Path(model).name, {**made, "step": int(step)})
         elsewhere = [f"{path}/" for owner, path in self._places if owner == run_id]
-        own = [one for one in entity.artifacts if not one.startswith(tuple(elsewhere))]
+        own = [
+            row for path, row in entity.artifacts.items() if not path.startswith(tuple(elsewhere))
+        ]
         self._copy(run_id, own, "", place, label)
         self._done.added += 1
 
@@ -176,10 +185,12 @@ class _Folder:
         maker = self._present.get(owner) if owner else None
         if maker and owner and path:
             self._places[owner, path] = place
-            below = [one for one in maker.entity.artifacts if one.startswith(f"{path}/")]
+            below = [
+                row for one, row in maker.entity.artifacts.items() if one.startswith(f"{path}/")
+            ]
             self._copy(owner, below, f"{path}/", place, label)
         else:
-            self._copy(entity.entity_id, list(entity.artifacts), "", place, label)
+            self._copy(entity.entity_id, entity.artifacts.values(), "", place, label)
         self._done.others += 1
 
     def _registry(self) -> None:
@@ -246,20 +257,25 @@ class _Folder:
                     "takes letters, digits and / . - _ : and spaces"
                 )
 
-    def _copy(self, owner: str, paths: Iterable[str], prefix: str, place: Path, label: str) -> None:
-        """Copy artifacts of a run or model; a link is not followed."""
-        from tracksite.paths import inside
-
-        for path in paths:
+    def _copy(
+        self,
+        owner: str,
+        rows: Iterable[Mapping[str, Any]],
+        prefix: str,
+        place: Path,
+        label: str,
+    ) -> None:
+        """Copy artifacts of a run or model, under the names that they were logged under."""
+        for row in rows:
             try:
-                source = inside(self._store.artifact_dir(owner), path)
-                below = check.artifact_path(path.removeprefix(prefix))
-                row = artifacts.put_file(place, below, source)
-            except ArgumentError as error:
+                source = artifacts.locate(self._store.artifact_dir(owner), row)
+                below = check.artifact_path(row["path"].removeprefix(prefix))
+                size = artifacts.copy_out(source, place / below)
+            except (ArgumentError, DamageError, NotFoundError) as error:
                 self._done.skipped.append(f"an artifact of {label} was left out: {error}")
                 continue
             self._done.artifacts += 1
-            self._done.artifact_bytes += row["bytes"]
+            self._done.artifact_bytes += size
 
 
 def _free_id(name: str, own: str, taken: set[str]) -> str:
