@@ -17,7 +17,6 @@ from tracksite.store.ids import new_writer
 from tracksite.store.livelog import (
     SERIES_CHUNK,
     SLOT,
-    Segment,
     pack_crc,
     pack_point,
     patch_frame,
@@ -28,6 +27,7 @@ from tracksite.store.livelog import (
 from tracksite.store.patches import normalise
 from tracksite.store.process import identity
 from tracksite.store.saving import Saved, save_segment
+from tracksite.store.segment import Segment
 from tracksite.store.syncing import Syncer, warn_once
 
 if TYPE_CHECKING:
@@ -200,6 +200,7 @@ class RunWriter:
             segment = self._segment
             if not segment.sealed:
                 segment.settle()
+                segment = self._guarded(segment)
                 if segment.used > ROTATE_BYTES and not segment.in_memory:
                     self._rotate()
         with self._saving:
@@ -209,6 +210,20 @@ class RunWriter:
             self._save()
         if self._closed:
             _syncer.forget(self)
+
+    def _guarded(self, segment: Segment) -> Segment:
+        """Undo what other programs did to the live log, and say so; return it as it is now."""
+        if lost := segment.mend():
+            warn_once(
+                f"{segment.path} was cut or written over by another program: {lost} bytes of what "
+                f"was logged are lost; copy no older store over one that is logged to"
+            )
+        if not segment.is_named():
+            segment = self._segment = segment.shared()
+            segment.put_back()
+            if segment.trouble is not None:
+                warn_once(f"{segment.path} was removed and cannot be put back ({segment.trouble})")
+        return segment
 
     def after_fork(self) -> None:
         """Become a writer of the child's own: the parent keeps its log, we never touch it."""
@@ -307,7 +322,8 @@ class RunWriter:
             "opened_at": (time.time_ns() + self.ahead_ns) // 1000,
             **identity(),
         }
-        segment.append(patch_frame(header))
+        segment.head = patch_frame(header)
+        segment.append(segment.head)
         return segment
 
     def _warn(self, trouble: str) -> None:
