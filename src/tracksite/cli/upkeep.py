@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import re
 import shlex
 import sys
@@ -187,7 +186,7 @@ def gc(
       tracksite gc --older-than 90d --keep-best 10 --keep-tagged keep --dry-run
       tracksite gc runs --older-than 1y --experiment sandbox --yes
     """  # noqa: D301 - \b keeps click from wrapping a block
-    from tracksite.store import packs, purging, recovery
+    from tracksite.store import packs, purging, recovery, system
     from tracksite.store.local import open_store
 
     now = datetime.now(UTC)
@@ -214,7 +213,7 @@ def gc(
     if not yes and not _confirmed(f"Remove {len(ids)} runs and {size} for good?"):
         raise ArgumentError("nothing was removed: pass --yes to remove without being asked.")
     rule = _rule(older_than, keep_best, keep_tagged, experiment)
-    done = purging.purge(target, ids, at=now, by=getpass.getuser(), why=rule)
+    done = purging.purge(target, ids, at=now, by=system.user_name() or "somebody", why=rule)
     say(f"Removed {len(done.run_ids)} runs, {done.bytes / 1e6:,.1f} MB.")
 
 

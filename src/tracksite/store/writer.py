@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from dataclasses import replace
@@ -12,7 +11,7 @@ from zlib import crc32
 
 from tracksite.errors import StoreError
 from tracksite.schema import FORMAT
-from tracksite.store import clock, seals
+from tracksite.store import clock, seals, system
 from tracksite.store.ids import new_writer
 from tracksite.store.livelog import (
     SERIES_CHUNK,
@@ -28,7 +27,7 @@ from tracksite.store.patches import normalise
 from tracksite.store.process import identity
 from tracksite.store.saving import Saved, save_segment
 from tracksite.store.segment import Segment
-from tracksite.store.syncing import Syncer, warn_once
+from tracksite.store.syncing import SYNC_S, Syncer, warn_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -91,6 +90,8 @@ class RunWriter:
         self._lost = 0
         self._closed = False
         self._thread, self._calls = 0, 0  # who logged last, and how often in a row
+        self._tended = True  # a thread syncs each second; else each call looks if it is time
+        self._synced = time.monotonic()
         self._segment = self._open(seq)
         _syncer.watch(self)
 
@@ -244,7 +245,10 @@ class RunWriter:
                     if self._is_lost(segment, error, count):
                         return
                     continue
-                return
+                break
+        if not self._tended and time.monotonic() - self._synced > SYNC_S:
+            self._synced = time.monotonic()
+            _syncer.tend(self)
 
     def _stamped(self, segment: Segment, patch: dict[str, Any]) -> dict[str, Any]:
         """Return a patch with the number at which it is said, unless that is the header's.
@@ -272,7 +276,7 @@ class RunWriter:
             segment = self._segment = segment.shared()
         self._calls = self._calls + 1 if thread == self._thread else 0
         self._thread = thread
-        if not segment.owner and self._calls >= OWNER_CALLS:
+        if not segment.owner and self._calls >= OWNER_CALLS and self._tended:
             segment.own(thread)
         return segment
 
@@ -306,7 +310,8 @@ class RunWriter:
 
     def _open(self, seq: int) -> Segment:
         name = f"{self.run_id}.{self.writer_id}.{seq}.wal"
-        segment = Segment(self.root / "live" / name, owner=get_ident())
+        self._tended = _syncer.start()
+        segment = Segment(self.root / "live" / name, owner=get_ident() if self._tended else 0)
         if segment.in_memory:
             trouble = f"cannot be written ({segment.trouble})"
             if self._strict:
@@ -366,5 +371,4 @@ def _leave(segment: Segment, saved: Saved) -> None:
 
 
 _syncer = Syncer()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_syncer.after_fork)
+system.on_fork(_syncer.after_fork)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from tracksite.errors import ArgumentError, NotFoundError
+from tracksite.store.system import sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -54,7 +55,7 @@ def put(folder: Path, path: str, content: Iterable[bytes]) -> dict[str, Any]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    _sync_folder(target.parent)
+    sync_folder(target.parent)
     return {"path": path, "bytes": size, "sha256": digest}
 
 
@@ -68,15 +69,6 @@ def _write(path: Path, content: Iterable[bytes]) -> tuple[int, str]:
         file.flush()
         os.fsync(file.fileno())
     return size, digest.hexdigest()
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def put_file(folder: Path, path: str, source: Path) -> dict[str, Any]:
