@@ -29,7 +29,7 @@ from tracksite.store.verifying import verify
 class NoRemap(mmap.mmap):
     """Mapped memory of a system without mremap(2), as Python has it there."""
 
-    def resize(self, newsize: int) -> None:
+    def resize(self, newsize: int) -> None:  # noqa: ARG002 - of mmap
         """Refuse."""
         raise SystemError("mmap: resizing not available--no mremap()")
 
@@ -179,6 +179,20 @@ def test_a_system_without_a_call(tmp_path, without):
     found = look(root)
     assert list(found.points.values()) == [steps(3000)]
     assert not found.problems
+
+
+def test_a_store_without_hard_links(tmp_path, monkeypatch):
+    """On exFAT and rclone mounts there are none: stores are made, logged to and read."""
+
+    def refuse(*_) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    store = open_store(tmp_path / "runs", create=True)
+    log_run(store)
+    assert recover(store.root, now=0, grace_s=0) == []
+    assert len(store.snapshot().stamps) == 1
+    assert not verify(store).problems
 
 
 def test_a_machine_without_names(store, monkeypatch):
