@@ -174,7 +174,7 @@ def test_readers_beside_a_writer_never_see_it_interrupted(store):
     reader = threading.Thread(target=read)
     reader.start()
     step = 0
-    while seen[0] < 10:
+    while seen[0] < 10 and reader.is_alive():
         step += 1
         writer.point("loss", step / 7, step, step)
         writer.save()

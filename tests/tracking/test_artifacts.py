@@ -11,7 +11,8 @@ import pytest
 
 import tracksite
 from tracksite.errors import ArgumentError, DamageError, NotFoundError, StoreError
-from tracksite.store import livelog
+from tracksite.store import system
+from tracksite.store.segment import Segment
 from tracksite.store.shelf import Shelf
 
 
@@ -142,11 +143,11 @@ def test_a_strict_run_raises_for_what_the_disk_refuses(monkeypatch):
             with pytest.raises(StoreError, match=r"'lost\.txt'.*make room"):
                 tracksite.log_text("lost", "lost.txt")
         with monkeypatch.context() as patched:
-            patched.setattr(livelog.Segment, "sync", refuse)
+            patched.setattr(Segment, "sync", refuse)
             with pytest.raises(StoreError, match="make room"):
                 tracksite.flush()
         with monkeypatch.context() as patched:
-            patched.setattr(livelog, "_reserve", refuse)
+            patched.setattr(system, "reserve", refuse)
             with pytest.raises(StoreError, match="make room"):
                 tracksite.log_series("much", range(10_000))
         tracksite.log_metric("after", 1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import re
 import shlex
 import sys
@@ -216,7 +215,7 @@ def gc(
       tracksite gc runs --older-than 1y --experiment sandbox --yes
     """  # noqa: D301 - \b keeps click from wrapping a block
     from tracksite.analysis import retention
-    from tracksite.store import manifests, purging, recovery
+    from tracksite.store import manifests, purging, recovery, system
     from tracksite.store.local import open_store
 
     now = datetime.now(UTC)
@@ -248,9 +247,8 @@ def gc(
         raise ArgumentError("nothing was removed: pass --yes to remove without being asked.")
     rule = _rule(older_than, keep_best, keep_tagged, experiment)
     _warn_of_mounts(grace)
-    done = purging.purge(
-        target, ids, at=now, by=getpass.getuser(), why=rule, grace_s=grace.total_seconds()
-    )
+    who, grace_s = system.user_name() or "somebody", grace.total_seconds()
+    done = purging.purge(target, ids, at=now, by=who, why=rule, grace_s=grace_s)
     for run_id in sorted(set(ids) - set(done.run_ids)):
         say(f"Run {run_id} stays: it was used while it was removed.")
     say(f"Removed {len(done.run_ids)} runs, {done.bytes / 1e6:,.1f} MB.")

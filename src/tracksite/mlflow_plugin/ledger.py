@@ -25,6 +25,7 @@ from tracksite.store import parts
 from tracksite.store.livelog import SEGMENT_NAME
 from tracksite.store.local import open_store
 from tracksite.store.syncing import warn_once
+from tracksite.store.system import on_fork
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -294,5 +295,4 @@ def _each(action: Callable[[Ledger], None]) -> None:
 
 
 atexit.register(_each, Ledger.close_all)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=lambda: _each(Ledger.after_fork))
+on_fork(lambda: _each(Ledger.after_fork))

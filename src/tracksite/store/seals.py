@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
-from tracksite.store import clock
-from tracksite.store.livelog import LENGTH, PATCH, SERIES, SLOT, patch_frame, write_at
+from tracksite.store import clock, system
+from tracksite.store.livelog import LENGTH, PATCH, SERIES, SLOT, patch_frame
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -91,7 +91,7 @@ def put(file: int, at: int, seal: Seal) -> None:
         OSError: the disk refuses.
     """
     frame = seal.frame()
-    write_at(file, frame, at)
+    system.write_at(file, frame, at)
     os.ftruncate(file, at + len(frame))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from dataclasses import replace
@@ -12,12 +11,11 @@ from zlib import crc32
 
 from tracksite.errors import StoreError
 from tracksite.schema import FORMAT
-from tracksite.store import clock, seals
+from tracksite.store import clock, seals, system
 from tracksite.store.ids import new_writer
 from tracksite.store.livelog import (
     SERIES_CHUNK,
     SLOT,
-    Segment,
     pack_crc,
     pack_point,
     patch_frame,
@@ -28,7 +26,8 @@ from tracksite.store.livelog import (
 from tracksite.store.patches import normalise
 from tracksite.store.process import identity
 from tracksite.store.saving import Saved, save_segment
-from tracksite.store.syncing import Syncer, warn_once
+from tracksite.store.segment import Segment
+from tracksite.store.syncing import SYNC_S, Syncer, warn_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -91,6 +90,8 @@ class RunWriter:
         self._lost = 0
         self._closed = False
         self._thread, self._calls = 0, 0  # who logged last, and how often in a row
+        self._tended = True  # a thread syncs each second; else each call looks if it is time
+        self._synced = time.monotonic()
         self._segment = self._open(seq)
         _syncer.watch(self)
 
@@ -200,6 +201,7 @@ class RunWriter:
             segment = self._segment
             if not segment.sealed:
                 segment.settle()
+                segment = self._guarded(segment)
                 if segment.used > ROTATE_BYTES and not segment.in_memory:
                     self._rotate()
         with self._saving:
@@ -209,6 +211,20 @@ class RunWriter:
             self._save()
         if self._closed:
             _syncer.forget(self)
+
+    def _guarded(self, segment: Segment) -> Segment:
+        """Undo what other programs did to the live log, and say so; return it as it is now."""
+        if lost := segment.mend():
+            warn_once(
+                f"{segment.path} was cut or written over by another program: {lost} bytes of what "
+                f"was logged are lost; copy no older store over one that is logged to"
+            )
+        if not segment.is_named():
+            segment = self._segment = segment.shared()
+            segment.put_back()
+            if segment.trouble is not None:
+                warn_once(f"{segment.path} was removed and cannot be put back ({segment.trouble})")
+        return segment
 
     def after_fork(self) -> None:
         """Become a writer of the child's own: the parent keeps its log, we never touch it."""
@@ -229,7 +245,10 @@ class RunWriter:
                     if self._is_lost(segment, error, count):
                         return
                     continue
-                return
+                break
+        if not self._tended and time.monotonic() - self._synced > SYNC_S:
+            self._synced = time.monotonic()
+            _syncer.tend(self)
 
     def _stamped(self, segment: Segment, patch: dict[str, Any]) -> dict[str, Any]:
         """Return a patch with the number at which it is said, unless that is the header's.
@@ -257,7 +276,7 @@ class RunWriter:
             segment = self._segment = segment.shared()
         self._calls = self._calls + 1 if thread == self._thread else 0
         self._thread = thread
-        if not segment.owner and self._calls >= OWNER_CALLS:
+        if not segment.owner and self._calls >= OWNER_CALLS and self._tended:
             segment.own(thread)
         return segment
 
@@ -291,7 +310,8 @@ class RunWriter:
 
     def _open(self, seq: int) -> Segment:
         name = f"{self.run_id}.{self.writer_id}.{seq}.wal"
-        segment = Segment(self.root / "live" / name, owner=get_ident())
+        self._tended = _syncer.start()
+        segment = Segment(self.root / "live" / name, owner=get_ident() if self._tended else 0)
         if segment.in_memory:
             trouble = f"cannot be written ({segment.trouble})"
             if self._strict:
@@ -307,7 +327,8 @@ class RunWriter:
             "opened_at": (time.time_ns() + self.ahead_ns) // 1000,
             **identity(),
         }
-        segment.append(patch_frame(header))
+        segment.head = patch_frame(header)
+        segment.append(segment.head)
         return segment
 
     def _warn(self, trouble: str) -> None:
@@ -350,5 +371,4 @@ def _leave(segment: Segment, saved: Saved) -> None:
 
 
 _syncer = Syncer()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_syncer.after_fork)
+system.on_fork(_syncer.after_fork)

@@ -241,6 +241,6 @@ def _observe(store: LocalStore, woken: threading.Event) -> BaseObserver | None:
         for folder in ("log", "live"):  # what a run logs is complete once its patch is there
             observer.schedule(handler, str(store.root / folder), event_filter=kinds)
         observer.start()
-    except OSError:
+    except (OSError, RuntimeError):  # no inotify to be had, or no more threads
         return None  # then the poll alone finds changes
     return observer
