@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -116,7 +117,7 @@ def test_a_sound_store_verifies(store):
     (problem,) = verify(store).problems
     assert (problem.path, problem.run_id) == (f"artifacts/{run_id}/a/b.txt", run_id)
     artifact.unlink()
-    assert "cannot be read" in verify(store).problems[0].message
+    assert "not in this store yet" in verify(store).problems[0].message
 
 
 @pytest.mark.parametrize("pattern", ["log/*.points.*", "packs/*.points.parquet", "packs/*.blocks"])
@@ -148,7 +149,6 @@ def test_an_artifact_never_leads_out_of_the_store(store, tmp_path):
 
 def test_the_state_root_is_that_of_rfc_6962():
     """The digest of nothing, of one and of three entries is the Merkle root of the RFC."""
-    import hashlib
 
     def leaf(text: bytes) -> bytes:
         return hashlib.sha256(b"\0" + text).digest()
@@ -266,3 +266,29 @@ def test_a_purge_outlives_a_merge_of_the_same_packs(store, tmp_path):
     purging.purge(store, [gone], at=NOW, by="me", why="")
     merging.merge(open_store(old), store)
     assert set(store.snapshot().stamps) == {kept}
+
+
+def logged_over(store: LocalStore, run_id: str, content: bytes) -> None:
+    """Log an artifact as format 1 did: over the one of its name."""
+    place = store.artifact_dir(run_id) / "notes.txt"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(content)
+    sha256 = hashlib.sha256(content).hexdigest()
+    row = {"path": "notes.txt", "bytes": len(content), "sha256": sha256, "file": None}
+    store.write_patch(run_id, "run", {"artifacts": [row]})
+
+
+@pytest.mark.parametrize("into", ["older", "newer"])
+def test_of_two_artifacts_of_one_name_the_one_that_is_meant_stays(store, tmp_path, into):
+    """Merging copies in which format 1 wrote over an artifact keeps the last content, and both."""
+    run_id = log_run(store)
+    logged_over(store, run_id, b"one")
+    shutil.copytree(store.root, tmp_path / "copy")
+    copy = open_store(tmp_path / "copy")
+    logged_over(store, run_id, b"two")
+    source, target = (store, copy) if into == "older" else (copy, store)
+    assert not merging.merge(source, target).problems
+    assert (target.artifact_dir(run_id) / "notes.txt").read_bytes() == b"two"
+    assert not verify(target).problems
+    kept = {path.read_bytes() for path in target.artifact_dir(run_id).iterdir()}
+    assert kept == ({b"one", b"two"} if into == "older" else {b"two"})
