@@ -156,7 +156,6 @@ def test_system_metrics_without_threads_are_a_warning(store):
     "without",
     [
         "os.fork, os.register_at_fork",
-        "os.link",
         "os.posix_fallocate, os.fchmod",
         "os.pread, os.pwrite",
     ],

@@ -244,6 +244,8 @@ class Segment:
         """
         self.seal()
         if self._file is not None:
+            if isinstance(self.buffer, mmap.mmap):  # it came into the file after it was sealed
+                self.buffer.close()
             end(self._file, self.used)
             system.permit(self._file, writing=True)
             self._let_go()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from dataclasses import replace
@@ -26,6 +27,7 @@ from tracksite.store.livelog import (
 from tracksite.store.patches import normalise
 from tracksite.store.process import identity
 from tracksite.store.saving import Saved, save_segment
+from tracksite.store.seals import Seal
 from tracksite.store.segment import Segment
 from tracksite.store.syncing import SYNC_S, Syncer, warn_once
 
@@ -340,7 +342,7 @@ class RunWriter:
             while self._sealed:
                 segment = self._sealed[0]
                 try:
-                    saved = save_segment(self.root, segment.content())
+                    saved = _saved(self.root, segment)
                 except (OSError, ValueError) as error:
                     if segment not in self._sealed:
                         continue  # a signal handler has saved it meanwhile
@@ -356,8 +358,33 @@ class RunWriter:
             raise StoreError(message)
 
 
-def _leave(segment: Segment, saved: Saved) -> None:
+def _saved(root: Path, segment: Segment) -> Saved | None:
+    """Make parts of a sealed segment; None where what that needs is not installed.
+
+    Then what was logged is in a file and durable when this returns.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    try:
+        return save_segment(root, segment.content())
+    except ImportError as error:
+        if not segment.settle():
+            raise segment.trouble or error from error
+        segment.sync()
+        warn_once(
+            f"runs are only logged here ({error}): what was logged is complete in {root / 'live'}, "
+            f"and becomes parts where tracksite is installed with all that it needs",
+            about=f"{root} without libraries",
+        )
+    return None
+
+
+def _leave(segment: Segment, saved: Saved | None) -> None:
     """Leave a segment whose parts are written to those who have not seen them yet."""
+    if saved is None:
+        segment.leave(lambda file, at: _end(file, at, Seal(saved=False, next=segment.next)))
+        return
     if saved.damaged:
         name = segment.path.name
         warn_once(f"{name} was damaged in {saved.damaged} places, which are lost: check the disk")
@@ -368,6 +395,12 @@ def _leave(segment: Segment, saved: Saved) -> None:
     except OSError:  # no room for a seal, so nothing is left behind: its parts are there
         pass
     segment.close(remove=True)
+
+
+def _end(file: int, at: int, seal: Seal) -> None:
+    """End a log without parts: it is all that there is, so its end is durable, too."""
+    seals.put(file, at, seal)
+    os.fsync(file)
 
 
 _syncer = Syncer()
