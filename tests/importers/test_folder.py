@@ -6,6 +6,7 @@ import math
 import os
 import shutil
 import sys
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from tracksite.query import curves, runs
 from tracksite.site import build
 from tracksite.store import artifacts
 from tracksite.store.local import open_store
+from tracksite.store.purging import purge
 
 OTHER = "f" * 32
 
@@ -269,3 +271,28 @@ def _bag(series):
 def test_points_are_added_as_often_as_they_are_missing(old, more):
     """What is new is the source less what the store has, each point as often as it occurs."""
     assert _bag(without(_series(old + more), _series(old))) == _bag(_series(more))
+
+
+def test_what_two_stores_imported_counts_once_when_they_meet(mlruns, bring):
+    """The same run, imported into two stores, the later one when it was longer: each point once."""
+    lines = [f"{1000 + step} {step / 7} {step}" for step in range(5)]
+    mlruns.run(metrics={"loss": "\n".join(lines[:3])})
+    bring(mlruns.root)
+    shutil.move("store", "other")
+    next(mlruns.root.rglob("loss")).write_text("\n".join(lines))
+    bring(mlruns.root)
+    for source, target in (("other", "store"), ("store", "other")):
+        shutil.copytree(source, target, dirs_exist_ok=True)
+        shutil.copytree(target, "store", dirs_exist_ok=True)
+        assert [step for step, _, _ in _points("loss")] == [0, 1, 2, 3, 4]
+
+
+def test_a_run_that_was_removed_for_good_can_be_imported_again(mlruns, bring):
+    """Whoever imports it again wants it; it is there, whole, and once."""
+    mlruns.run(metrics={"loss": "1000 0.5 1"})
+    bring(mlruns.root)
+    purge(open_store("store"), [RUN], at=datetime(2026, 1, 1, tzinfo=UTC), by="me", why="")
+    assert _row() is None
+    assert bring(mlruns.root).added == 1
+    assert [step for step, _, _ in _points("loss")] == [1]
+    assert not open_store("store").snapshot().problems

@@ -39,6 +39,10 @@ class Present:
         """Return an entity, or None."""
         return self._known.get(entity_id)
 
+    def was_removed(self, entity_id: str) -> bool:
+        """Return whether an entity was here and was removed for good."""
+        return entity_id in self._snapshot.purged
+
     def of_kind(self, kind: str) -> list[Entity]:
         """Return the entities of a kind."""
         return [one.entity for one in self._known.values() if one.entity.kind == kind]

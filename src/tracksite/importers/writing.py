@@ -60,8 +60,15 @@ def _bring(store: LocalStore, present: Present, entry: Entry, done: Summary) -> 
         patch["artifacts"] = [*patch.get("artifacts", ()), *rows]
     series = _new_points(present, known, entry)
     if known is None or patch or series:
+        was_removed = present.was_removed(entry.entity_id)
+        if was_removed:  # and is wanted again
+            store.write_patch(entry.entity_id, entry.kind, {"purged": []})
         writer = store.open_writer(
-            entry.entity_id, kind=entry.kind, resume=known is not None, strict=True
+            entry.entity_id,
+            kind=entry.kind,
+            resume=known is not None or was_removed,
+            strict=True,
+            imported=known is None and not was_removed,
         )
         if known is not None:  # what was deleted here stays deleted
             patch = dict(still_deleted(present, known.entity, patch))

@@ -139,7 +139,13 @@ class LocalStore:
         return parts.write_part(self.root / "log", (run_id, writer, seq), "runs", row)
 
     def open_writer(
-        self, run_id: str, *, kind: str = "run", resume: bool = False, strict: bool = False
+        self,
+        run_id: str,
+        *,
+        kind: str = "run",
+        resume: bool = False,
+        strict: bool = False,
+        imported: bool = False,
     ) -> RunWriter:
         """Return a writer for a new run, or for one that exists when `resume`; see `RunWriter`."""
         marking.mark(self.root)  # a store of an older release has no marks yet
@@ -148,9 +154,10 @@ class LocalStore:
             self.root,
             run_id,
             kind=kind,
-            seq=clock.tick(known),
+            seq=clock.FIRST if imported else clock.tick(known),
             strict=strict,
             ahead_ns=clock.ahead_ns(known),
+            imported=imported,
         )
 
     def _last_seq(self, run_id: str) -> int:

@@ -13,7 +13,7 @@ from zlib import crc32
 from tracksite.errors import StoreError
 from tracksite.schema import FORMAT
 from tracksite.store import clock, seals, system
-from tracksite.store.ids import new_writer
+from tracksite.store.ids import import_writer, new_writer
 from tracksite.store.livelog import (
     SERIES_CHUNK,
     SLOT,
@@ -64,6 +64,7 @@ class RunWriter:
         seq: int = 0,
         strict: bool = False,
         ahead_ns: int = 0,
+        imported: bool = False,
     ) -> None:
         """Open a live log for a run (or another entity) of the store at `root`.
 
@@ -75,6 +76,8 @@ class RunWriter:
             strict: raise StoreError where the disk refuses, rather than keep it in memory.
             ahead_ns: see the attribute; times that nobody chose are given by so much later, so
                 that those of a run never go back.
+            imported: it is brought in from another tool for the first time: what is logged is said
+                at `seq`, under names that another store's import gives, too.
 
         Raises:
             StoreError: `strict`, and the disk refuses.
@@ -85,7 +88,8 @@ class RunWriter:
         self.seq = self._said = seq
         self.ahead_ns = ahead_ns
         self._strict = strict
-        self.writer_id = new_writer()
+        self._imported = imported
+        self.writer_id = import_writer(run_id) if imported else new_writer()
         self._lock = threading.RLock()  # re-entrant, because a signal handler may log
         self._saving = threading.RLock()
         self._sealed: list[Segment] = []
@@ -204,7 +208,8 @@ class RunWriter:
             if not segment.sealed:
                 segment.settle()
                 segment = self._guarded(segment)
-                if segment.used > ROTATE_BYTES and not segment.in_memory:
+                large = segment.used > ROTATE_BYTES and not self._imported  # that splits by size
+                if large and not segment.in_memory:
                     self._rotate()
         with self._saving:
             if not segment.sealed:
@@ -257,6 +262,8 @@ class RunWriter:
 
         It is the header's where it comes first, at once, and nothing was said in between.
         """
+        if self._imported:
+            return patch
         alone = segment.unsaid and clock.last() == self.seq
         segment.unsaid = False
         self._said = clock.tick(self._said)
@@ -296,7 +303,8 @@ class RunWriter:
         return False
 
     def _rotate(self) -> None:
-        seq = self.seq = self._said = self._segment.next = clock.tick(self._said)
+        seq = self.seq + 1 if self._imported else clock.tick(self._said)
+        self.seq = self._said = self._segment.next = seq
         self._seal()
         fresh = self._open(seq)
         fresh.follows = True
