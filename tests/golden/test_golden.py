@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from tracksite.cli.app import app
 from tracksite.query import runs as query
-from tracksite.query.registry import model_versions
+from tracksite.query.registry import model_versions, models
 from tracksite.store.local import open_store
 
 HERE = Path(__file__).parent
@@ -78,7 +78,7 @@ def test_kept_store_shows_every_kind_of_thing(kept):
     assert (metrics["nan_count"] > 0).any()
     assert artifacts.str.ends_with(".png").any()
     assert set(model_versions(folded)["stage"].drop_nulls()) >= {"Production", "Staging"}
-    assert query.models(folded).explode("aliases").height
+    assert models(folded).explode("aliases").height
     assert open_store(kept).snapshot().problems == ()
 
 

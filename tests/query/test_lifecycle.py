@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.query.made import patch, snapshot_of
+from tests.query.made import NOON, patch, snapshot_of
 from tracksite.importers.known import Present
 from tracksite.mlflow_plugin import registered
 from tracksite.mlflow_plugin.lifecycle import (
@@ -18,6 +18,7 @@ from tracksite.mlflow_plugin.lifecycle import (
     still_deleted,
 )
 from tracksite.query.lifecycle import CLOCK, CLOCKS, settled
+from tracksite.query.lookup import absences
 from tracksite.query.registry import model_versions, models
 from tracksite.query.runs import experiments, fold, runs
 from tracksite.schema import RENAMED_TAG
@@ -151,6 +152,18 @@ def test_a_later_word_on_what_is_deleted_leaves_it_deleted():
     assert told == {"1": {"deleted": True}, "2": {"deleted": True}, "3": {}}
     restored = {"deleted": False}
     assert still_deleted(present, present.peek("1" * 32), restored) == restored
+
+
+def test_a_run_that_is_not_shown_has_a_reason():
+    """Deleted, removed for good by somebody on a day, or not in the store: each is said."""
+    folded = fold(snapshot_of([run("1"), run("2", deleted=True)]))
+    absent = absences(folded, {"3" * 32: (NOON, "ann")})
+    assert [absent.of(digit * 32) for digit in "1234"] == [
+        None,
+        "run 22222222… is deleted",
+        "run 33333333… was removed for good on 2026-01-31 by ann",
+        "run 44444444… is not in this store",
+    ]
 
 
 NAMES = st.sampled_from("ef")

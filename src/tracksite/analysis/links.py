@@ -8,24 +8,25 @@ import polars as pl
 
 from tracksite.errors import ArgumentError
 from tracksite.paths import inside
-from tracksite.query import lookup, registry
+from tracksite.query import registry
 from tracksite.store.ids import RUN_ID
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from tracksite.query.lookup import Absences
     from tracksite.query.registry import Alias
 
 
-def missing(folded: pl.DataFrame, artifacts: Path) -> dict[str, list[str]]:
+def missing(folded: pl.DataFrame, absent: Absences, artifacts: Path) -> dict[str, list[str]]:
     """Return name of a model → in a few words each, what it names and is not there.
 
     Args:
         folded: what `query.runs.fold` returned.
+        absent: the runs that cannot be shown.
         artifacts: the store's folder of that name.
     """
-    absent = lookup.absences(folded)
     told: dict[str, list[str]] = {}
     for name, aliases in registry.aliases(folded).items():
         told[name] = [_of_alias(alias) for alias in aliases if alias.missing]

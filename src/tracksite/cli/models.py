@@ -57,10 +57,13 @@ def models(*, store: str, as_json: bool) -> None:
 def registered(folded: pl.DataFrame, artifacts: Path) -> list[dict[str, Any]]:
     """Return the models, each with its aliases and versions, oldest version first."""
     from tracksite.analysis import links
-    from tracksite.query import registry
+    from tracksite.query import lookup, registry
 
     versions = registry.model_versions(folded).to_dicts()
-    aliases, missing = registry.aliases(folded), links.missing(folded, artifacts)
+    aliases, missing = (
+        registry.aliases(folded),
+        links.missing(folded, lookup.absences(folded), artifacts),
+    )
     found = []
     for model in registry.models(folded).to_dicts():
         own = [row for row in versions if row["name"] == model["name"]]

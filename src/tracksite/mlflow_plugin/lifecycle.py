@@ -53,7 +53,7 @@ def all_standing(entities: Entities, kind: str) -> list[Entity]:
     owners = entities.all(_OWNERS[kind])
     gone = {str(one.fields["name"]): one for one in owners if one.deleted and "name" in one.fields}
     names = _renamed(gone)
-    return [_member(one, gone, names) for one in found]
+    return [_member(one, gone, names) if gone or one.deleted else one for one in found]
 
 
 def still_deleted(

@@ -89,7 +89,7 @@ class Context:
     @cached_property
     def missing_of_models(self) -> Mapping[str, list[str]]:
         """Name of a registered model → what it names and the store lacks."""
-        return links.missing(self.folded, self.artifacts)
+        return links.missing(self.folded, self.absent, self.artifacts)
 
     @cached_property
     def by_experiment(self) -> Mapping[str, pl.DataFrame]:
