@@ -16,7 +16,7 @@ import json
 import os
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 from zlib import crc32
 
 from tracksite.store import clock, system
@@ -82,6 +82,12 @@ def find(tail: bytes) -> Seal | None:
             crc = int.from_bytes(tail[start : start + 4], "little")
             return _read(body) if crc32(tail[start + 4 : end]) == crc else None
     return None
+
+
+def at_end(log: IO[bytes]) -> Seal | None:
+    """Return the seal that an open log ends with; of a log that is not sealed none."""
+    log.seek(max(0, log.seek(0, os.SEEK_END) - TAIL_BYTES))
+    return find(log.read(TAIL_BYTES))
 
 
 def put(file: int, at: int, seal: Seal) -> None:
