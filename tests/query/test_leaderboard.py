@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import UTC, datetime, timedelta
 
 import polars as pl
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from tests.query.made import frame_of, later, patch
 from tracksite.errors import ArgumentError
 from tracksite.query import leaderboard, long
+from tracksite.query.runs import runs as runs_of
 
 NAN, INF = math.nan, math.inf
 
@@ -203,3 +205,27 @@ def test_inputs_unchanged():
     leaderboard.rank(runs, "m", "maximize")
     assert runs.equals(before)
     assert isinstance(runs, pl.DataFrame)
+
+
+def test_a_duration_is_the_same_for_one_run_as_among_many():
+    """A run alone, as its page reads it, shows the seconds that a leaderboard of all shows."""
+    begun = datetime(2026, 1, 1, tzinfo=UTC)
+    frame = pl.DataFrame(
+        [
+            {
+                "run_id": f"{number:032x}",
+                "kind": "run",
+                "deleted": False,
+                "experiment": "e",
+                "tags": None,
+                "started_at": begun,
+                "ended_at": begun + timedelta(microseconds=999_983 * number),
+            }
+            for number in range(1, 300)
+        ],
+        schema_overrides={"tags": pl.List(pl.Struct({"key": pl.String, "text": pl.String}))},
+    )
+    together = dict(runs_of(frame).select("run_id", "duration_s").iter_rows())
+    for row in frame.iter_slices(1):
+        ((run_id, seconds),) = runs_of(row).select("run_id", "duration_s").iter_rows()
+        assert seconds == together[run_id] == 999_983 * int(run_id, 16) / 1e6

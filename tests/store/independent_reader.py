@@ -29,7 +29,7 @@ PART = re.compile(
 LIVE = re.compile(r"([0-9a-f]{32})\.([0-9a-f]{12})\.(0|[1-9][0-9]{0,17})\.wal")
 MANIFEST = re.compile(r"([0-9a-f]{32})\.([0-9]{8})\.json")
 PACK = re.compile(r"[0-9a-f]{40}\.(runs|points)\.parquet")
-BLOCK, GROUP, SLOT, ALIVE_S = 65_536, 16, 32, 60
+BLOCK, GROUP, SLOT, ALIVE_S = 65_536, 16, 32, 180
 EPOCH, MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 ITEM_KEYS = {
     "params": "key",
@@ -85,6 +85,19 @@ class Log:
     row: Row
     points: list[Point]
     is_whole: bool
+    sealed: Row | None
+
+    @property
+    def is_empty(self) -> bool:
+        """Return whether it is sealed and became no part."""
+        return self.sealed is not None and self.sealed.get("runs", "") is None
+
+    def goes_on(self, commits: set[Commit]) -> bool:
+        """Return whether it is open, or its writer goes on in a log that is not there yet."""
+        if self.sealed is None:
+            return True
+        following = self.sealed.get("next")
+        return following is not None and (*commit_of(self.row)[:2], following) not in commits
 
 
 def read_store(root: Path, now: float | None = None) -> Found:
@@ -99,16 +112,18 @@ def read_store(root: Path, now: float | None = None) -> Found:
     parts = not_packed(loose, packed)
     saved = [*packed, *loose_rows(root, parts, found)]
     logs = live_logs(root, live, set(map(commit_of, saved)), found)
-    rows = longest([*saved, *(log.row for log in logs.values())])
+    rows = longest([*saved, *(log.row for log in logs.values() if not log.is_empty)])
+    commits = {*map(commit_of, saved), *(commit_of(log.row) for log in logs.values())}
     for name, log in logs.items():
-        if not any(log.row is row for row in rows):
-            log.points.clear()
-            continue
         heartbeat = (root / "live" / name).stat().st_mtime
-        if abs((time.time() if now is None else now) - heartbeat) < ALIVE_S:
+        is_young = abs((time.time() if now is None else now) - heartbeat) < ALIVE_S
+        counts = any(log.row is row for row in rows)
+        if is_young and log.goes_on(commits) and (counts or log.sealed):
             found.alive.add(log.row["run_id"])
-        elif not log.is_whole:
+        elif counts and not log.is_whole:
             found.damaged.add(f"live/{name}")
+        if not counts:
+            log.points.clear()
     found.states = folded(rows, found.alive)
     ours = {row["points_part"] for row in rows}
     others = {row["points_part"] for row in saved} - ours
@@ -349,17 +364,21 @@ def live_log(content: bytes, commit: Commit) -> Log:
     patches: list[Row] = []
     names: dict[int, str] = {}
     numbered: list[Numbered] = []
-    is_whole = True
+    is_whole, sealed = True, None
     for frame in frames(content):
         if frame is None:
             is_whole = False
-        elif isinstance(frame, list):
+            continue
+        sealed = None if isinstance(frame, list) else frame.get("sealed")
+        if sealed is not None:
+            continue
+        if isinstance(frame, list):
             numbered += frame
         elif "key" in frame:
             number, name = frame["key"]
             names[number] = name
         else:
-            patches.append(frame)
+            patches.append(frame if not patches else {n: v for n, v in frame.items() if n != "seq"})
     header, *patches = patches or [{}]
     if header.get("format") != 1:
         raise DamageError("it has no header, or one of another format")
@@ -374,7 +393,7 @@ def live_log(content: bytes, commit: Commit) -> Log:
         item["number"] = number_of(item["text"])
     row |= {"run_id": commit[0], "writer": commit[1], "seq": commit[2]}
     row |= {"part": None, "points_part": None}
-    return Log(header, {**row, "timestamp": header["opened_at"]}, points, is_whole)
+    return Log(header, {**row, "timestamp": header["opened_at"]}, points, is_whole, sealed)
 
 
 def frames(content: bytes) -> Iterator[Row | list[Numbered] | None]:

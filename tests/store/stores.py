@@ -28,7 +28,14 @@ def log_run(store: LocalStore, points: int = 20, parts_count: int = 1, **fields)
         writer.save()
     writer.patch(status="finished", tags={"gone": None})
     writer.close()
+    forget_logs(store, run_id)
     return run_id
+
+
+def forget_logs(store: LocalStore, run_id: str) -> None:
+    """Remove the sealed logs of a run, as upkeep does an hour after its end."""
+    for path in (store.root / "live").glob(f"{run_id}.*"):
+        path.unlink()
 
 
 def seen(store: LocalStore) -> Seen:

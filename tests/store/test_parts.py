@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.store.stores import forget_logs
 from tracksite.errors import NotFoundError, StoreError
 from tracksite.query.runs import fold, runs
 from tracksite.schema import FORMAT_KEY, points_schema, runs_schema
@@ -27,6 +28,7 @@ def log_run(store: LocalStore, **fields) -> str:
     writer.patch(experiment="e", status="finished", **fields)
     writer.point("loss", 0.5, 0, 1)
     writer.close()
+    forget_logs(store, run_id)
     return run_id
 
 

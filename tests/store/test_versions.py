@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.faults.bodies import point
 from tests.faults.looks import look, steps
 from tests.store.answers import assert_read_alike
+from tests.store.stores import forget_logs
 from tracksite.errors import DamageError
 from tracksite.query.curves import history
 from tracksite.query.runs import fold
@@ -41,6 +42,7 @@ def log(store, run_id, count):
     writer = store.open_writer(run_id)
     write(writer, count)
     writer.close()
+    forget_logs(store, run_id)
 
 
 def cuts(store, lengths):
@@ -112,6 +114,7 @@ def test_of_versions_with_the_same_points_the_one_that_ended_counts(store):
     early = path.read_bytes()
     writer.patch(status="finished")
     writer.close()
+    forget_logs(store, RUN)
     save_segment(store.root, early)
     assert look(store.root).states[RUN]["status"] == "finished"
     assert look(store.root).points[RUN] == steps(1)
@@ -136,8 +139,8 @@ def test_recovery_keeps_what_a_saved_version_lacks(store, monkeypatch):
     packed(store)
     path = store.root / "live" / name
     path.write_bytes(long)
-    monkeypatch.setattr(recovery, "_is_dead", lambda *_: True)
-    assert recover(store.root, now=0) == [RUN]
+    monkeypatch.setattr(recovery, "is_running", lambda _: False)
+    assert recover(store.root, now=0, grace_s=0) == [RUN]
     assert not path.exists()
     assert look(store.root).points[RUN] == steps(30)
 

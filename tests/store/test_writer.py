@@ -24,7 +24,7 @@ from tracksite.store import livelog
 from tracksite.store.ids import new_run_id
 from tracksite.store.livelog import SLOT, patch_frame, point_frame, series_frame
 from tracksite.store.local import LocalStore
-from tracksite.store.process import HEARTBEAT_LIMIT_S, identity, is_alive
+from tracksite.store.reading import open_logs
 from tracksite.store.recovery import recover
 from tracksite.store.replay import read_segment
 from tracksite.store.writer import RunWriter
@@ -93,7 +93,7 @@ def test_what_is_logged_is_seen_before_and_after_the_end(store):
     assert summary["loss"]["nan_count"] == 1
     assert math.isnan(summary["loss"]["last"])
     assert (summary["loss"]["min"], summary["acc"]["max"]) == (0.5, math.inf)
-    assert not list((store.root / "live").iterdir())
+    assert not open_logs(store.root)
 
 
 def run_script(store: LocalStore, body: str, **options) -> subprocess.Popen:
@@ -156,19 +156,6 @@ def test_a_stopped_writer_is_still_running(store):
     assert one_run(store)["status"] == "running"
     child.kill()
     child.communicate()
-
-
-def test_another_host_is_judged_by_its_heartbeat():
-    """A log from where our pids mean nothing counts as alive for a minute after its heartbeat."""
-    header = {**identity(), "host": "elsewhere"}
-    assert is_alive(header, heartbeat=1000.0, now=1000.0 + HEARTBEAT_LIMIT_S - 1)
-    assert not is_alive(header, heartbeat=1000.0, now=1000.0 + HEARTBEAT_LIMIT_S)
-
-
-def test_a_pid_given_out_again_is_not_the_writer():
-    """A process that started at another time is not the writer, whatever its pid."""
-    assert is_alive(identity(), 0)
-    assert not is_alive({**identity(), "pid_started": "1"}, 0)
 
 
 def test_threads_share_a_writer(store):
@@ -378,7 +365,7 @@ def test_what_was_unsaved_at_the_end_is_saved_once_the_disk_gives_way(store, mon
             writer.close()
     writer.sync()
     assert len(list((store.root / "log").iterdir())) == 2
-    assert not list((store.root / "live").iterdir())
+    assert not open_logs(store.root)
     assert points(store).height == 1
 
 
@@ -400,8 +387,8 @@ def test_dead_logs_are_recovered_by_whoever_logs_next(store, monkeypatch):
     monkeypatch.setattr("tracksite.store.syncing.SYNC_S", 0.01)
     writer = store.open_writer(new_run_id())
     deadline = time.monotonic() + 30
-    while len(list((store.root / "live").iterdir())) > 1 and time.monotonic() < deadline:
+    while len(open_logs(store.root)) > 1 and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert len(list((store.root / "live").iterdir())) == 1
+    assert open_logs(store.root) == {writer.run_id}
     assert points(store).height == 1
     writer.close()

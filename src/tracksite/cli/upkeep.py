@@ -40,15 +40,18 @@ class Age(click.ParamType[timedelta]):
         return timedelta(seconds=int(found[1]) * _UNITS[found[2]])
 
 
-@click.command()
-@store_argument
-@click.option(
+grace_option = click.option(
     "--grace",
     type=Age(),
-    default="1h",
+    default="1d",
     show_default=True,
-    help="How long files stay after what replaces them came into force.",
+    help="How long files stay after they were replaced; 0h where nothing else uses the store.",
 )
+
+
+@click.command()
+@store_argument
+@grace_option
 def pack(*, store: str, grace: timedelta) -> None:
     """Merge the small files of ended runs into few.
 
@@ -58,18 +61,37 @@ def pack(*, store: str, grace: timedelta) -> None:
     \b
     Examples:
       tracksite pack
-      tracksite pack runs --grace 0h     when nothing else uses the store
+      tracksite pack runs --grace 0h     when nothing else uses the store, on no mount
     """  # noqa: D301 - \b keeps click from wrapping a block
     from tracksite.store import packing, recovery
     from tracksite.store.local import open_store
 
     target = open_store(store)
+    _warn_of_mounts(grace)
     now = datetime.now(UTC).timestamp()
-    recovered = recovery.recover(target.root, now=now)
-    done = packing.pack(target.root, grace_s=grace.total_seconds())
+    grace_s = grace.total_seconds()
+    recovered = recovery.recover(
+        target.root,
+        now=now,
+        grace_s=min(grace_s, recovery.SEALED_S),
+        packed=lambda: _packed_hashes(target),
+    )
+    done = packing.pack(target.root, grace_s=grace_s)
     if recovered:
         say(f"Saved what {len(recovered)} interrupted runs had logged.")
     say(f"Packed {done.packed} files, removed {done.removed}; the packs are {done.files} files.")
+
+
+def _warn_of_mounts(grace: timedelta) -> None:
+    if not grace:
+        say("Without a grace, whoever reads this store over a mount that lists late misses files.")
+
+
+def _packed_hashes(store: LocalStore) -> set[str]:
+    """Return the hashes of the parts that are in the packs in force."""
+    from tracksite.store import manifests, packs
+
+    return packs.packed_hashes(store.root, manifests.in_force(store.root).runs)
 
 
 def pack_when_due(store: LocalStore) -> None:
@@ -129,7 +151,8 @@ def merge(*, sources: tuple[str, ...], target: str) -> None:
     """Copy what the SOURCES hold into the store TARGET.
 
     TARGET is made if there is none. The result is the union: in any order, and again, it is the
-    same. Plain copying of the files does as well; this checks that nothing under one name differs.
+    same. Plain copying of the files does as well; this names damaged files and leaves them out.
+    Runs that TARGET has removed for good stay away.
 
     \b
     Examples:
@@ -140,10 +163,18 @@ def merge(*, sources: tuple[str, ...], target: str) -> None:
 
     opened = [open_store(source) for source in sources]
     into = open_store(target, create=True)
+    damaged = 0
     for source in opened:
         with progress(f"Merging {source.root.name}"):
             done = merging.merge(source, into)
         say(f"{source.root}: {done.copied} files copied, {done.present} were there.")
+        for run_id in done.purged:
+            say(f"Run {run_id} stays away: it was removed from {into.root} for good.")
+        for problem in done.problems:
+            say(f"{problem.path}: {problem.message}")
+        damaged += len(done.problems)
+    if damaged:
+        raise StoreError(f"{damaged} damaged files were left out: restore them and merge again.")
 
 
 @click.command()
@@ -152,6 +183,7 @@ def merge(*, sources: tuple[str, ...], target: str) -> None:
 @click.option("--keep-best", type=click.IntRange(0), default=0, help="So many per experiment.")
 @click.option("--keep-tagged", multiple=True, metavar="KEY[=VALUE]", help="Runs with this tag.")
 @click.option("--experiment", help="Look at the runs of this experiment alone.")
+@grace_option
 @click.option("--dry-run", is_flag=True, help="Only say what would go.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @json_option
@@ -162,6 +194,7 @@ def gc(
     keep_best: int,
     keep_tagged: tuple[str, ...],
     experiment: str | None,
+    grace: timedelta,
     dry_run: bool,
     yes: bool,
     as_json: bool,
@@ -169,7 +202,9 @@ def gc(
     """Remove old runs for good, with their artifacts.
 
     Runs in progress, runs that a registered model came from and the parents of runs that stay are
-    never removed. Each removal is noted in the store's audit folder.
+    never removed. Each removal is noted in the store's audit folder, and holds for every copy of
+    the store that this one meets. Packs that hold other runs too are written anew, and the old ones
+    go with the next pack after the grace.
 
     \b
     Examples:
@@ -182,7 +217,7 @@ def gc(
     now = datetime.now(UTC)
     target = open_store(store)
     if not dry_run:
-        recovery.recover(target.root, now=now.timestamp())
+        recovery.recover(target.root, now=now.timestamp(), packed=lambda: _packed_hashes(target))
     found = _expired(store, now - older_than, keep_best, keep_tagged, experiment)
     logged = found["run_id"].is_in(sorted(purging.with_log(target, found["run_id"])))
     for run_id in found.filter(logged)["run_id"] if not dry_run else ():
@@ -203,7 +238,12 @@ def gc(
     if not yes and not _confirmed(f"Remove {len(ids)} runs and {size} for good?"):
         raise ArgumentError("nothing was removed: pass --yes to remove without being asked.")
     rule = _rule(older_than, keep_best, keep_tagged, experiment)
-    done = purging.purge(target, ids, at=now, by=getpass.getuser(), why=rule)
+    _warn_of_mounts(grace)
+    done = purging.purge(
+        target, ids, at=now, by=getpass.getuser(), why=rule, grace_s=grace.total_seconds()
+    )
+    for run_id in sorted(set(ids) - set(done.run_ids)):
+        say(f"Run {run_id} stays: it was used while it was removed.")
     say(f"Removed {len(done.run_ids)} runs, {done.bytes / 1e6:,.1f} MB.")
 
 

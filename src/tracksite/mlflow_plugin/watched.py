@@ -9,8 +9,6 @@ from tracksite.store import reading
 if TYPE_CHECKING:
     from pathlib import Path
 
-_HEADER_BYTES = 1 << 13
-
 
 class Watched:
     """A live log of another process: how far it went, and whether its writer lives."""
@@ -21,7 +19,7 @@ class Watched:
         self._used = 0
         self._header = self._read()
         self._used = -(-len(self._header) // 32) * 32
-        self._header = self._header[:_HEADER_BYTES]
+        self._header = self._header[: reading.HEADER_BYTES]
         self._alive = self._lives()
 
     def changed(self) -> bool:
@@ -44,6 +42,12 @@ class Watched:
             return False
         return reading.has_writer(
             reading.SegmentName(
-                run_id, writer, int(number), self._path.name, self._header, heartbeat
+                run_id,
+                writer,
+                int(number),
+                self._path.name,
+                self._header,
+                heartbeat,
+                self._path.parent,
             )
         )

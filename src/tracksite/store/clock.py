@@ -1,23 +1,49 @@
-"""The hybrid logical clock that orders patches.
+"""The clock that edits are ordered by: a hybrid logical clock (Kulkarni et al., OPODIS 2014).
 
-A number is milliseconds since 1970, shifted by 16 bits, plus a counter (Kulkarni, Demirbas,
-Madappa, Avva and Leone, Logical Physical Clocks, OPODIS 2014, section 3): close to the time, and
-above every number that its writer has seen, so no clock that is behind undoes what came before.
+A number is the milliseconds since 1970 times 2**16, plus a counter. It is above every number that
+its writer knew of and above those that its process gave before, so what follows from something is
+ordered after it whatever the clocks say; what does not is ordered by the clocks. Numbers of format
+1 counted from 0 for each run, and are below 2**40.
 """
 
 from __future__ import annotations
 
-import threading
 import time
 
-MOST = 1 << 59  # far in the future: a greater one comes from a clock that nobody should follow
-_lock = threading.RLock()  # re-entrant, because a signal handler may log
-_last = 0
+COUNTER_BITS = 16
+MOST = 10**18 - 1  # the greatest number that a file's name can hold: of the year 2453
+_FAR = 86_400_000 << COUNTER_BITS  # a day
+
+_given = [0]  # the last number that this process gave
 
 
 def tick(after: int = 0) -> int:
-    """Return a number above every one that this process gave, and above `after`."""
-    global _last  # noqa: PLW0603 - the process has one clock
-    with _lock:
-        _last = max(time.time_ns() // 1_000_000 << 16, _last + 1, after + 1 if after < MOST else 0)
-        return _last
+    """Return a number for what is said now, by somebody who knows of numbers up to `after`.
+
+    Any thread, and a signal handler, may ask. A number of a file that is more than a day ahead
+    raises the numbers of its own run alone: it comes from a clock that is wrong.
+    """
+    now = time.time_ns() // 1_000_000 << COUNTER_BITS
+    last = _given[0]  # no signal is handled, and no thread has its turn, from here to the end
+    number = now if now > last else last + 1
+    _given[0] = number
+    if after < number:
+        return number
+    if after - now < _FAR:
+        _given[0] = after + 1
+    return after + 1 if after < MOST else MOST
+
+
+def last() -> int:
+    """Return the last number that this process gave, 0 if there is none."""
+    return _given[0]
+
+
+def wall_ms(number: int) -> int:
+    """Return the milliseconds since 1970 that a number says: of format 1 about none."""
+    return number >> COUNTER_BITS
+
+
+def ahead_ns(number: int) -> int:
+    """Return by how many nanoseconds a number is ahead of our clock; 0 when it is not."""
+    return max(0, wall_ms(number) * 1_000_000 - time.time_ns())

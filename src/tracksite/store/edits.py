@@ -16,6 +16,21 @@ if TYPE_CHECKING:
     import polars as pl
 
 
+def listed(edits: Mapping[tuple[str, str], int], seq: int) -> list[dict[str, Any]] | None:
+    """Return the `edits` of a patch of this number; None where all was said with it.
+
+    Args:
+        edits: (field, key of the item or "") → when it was said.
+        seq: the patch's own number.
+    """
+    later = [
+        {"field": field, "key": key, "seq": number}
+        for (field, key), number in sorted(edits.items())
+        if number != seq
+    ]
+    return later or None
+
+
 def split(patches: pl.DataFrame) -> pl.DataFrame:
     """Return patches, columns as given, with a row of its own for what was said later.
 

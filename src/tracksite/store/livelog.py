@@ -24,6 +24,7 @@ import json
 import mmap
 import os
 import re
+import stat
 import struct
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
@@ -31,6 +32,7 @@ from zlib import crc32
 from tracksite.store.parts import sync_folder
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     import numpy as np
@@ -60,7 +62,7 @@ def point_frame(key: int, step: int, time_us: int, value: float) -> bytes:
     return pack_crc(crc32(body)) + body
 
 
-def patch_frame(patch: dict[str, Any]) -> bytes:
+def patch_frame(patch: Mapping[str, Any]) -> bytes:
     """Return the frame of one patch (its JSON form)."""
     content = json.dumps(patch, ensure_ascii=True, separators=(",", ":")).encode()
     return _long_frame(PATCH, content, b" ")
@@ -95,6 +97,9 @@ class Segment:
         owner: ident of the thread that may append points; 0: none.
         keys: metric key -> its number in this segment.
         sealed: nothing is appended any more.
+        unsaid: no patch was appended yet but its header.
+        next: the number of the segment in which its writer goes on; None when it does not.
+        follows: it is not the first segment of its writer.
         trouble: why the disk refused, if it did.
     """
 
@@ -106,6 +111,9 @@ class Segment:
         self.owner = 0
         self.keys: dict[str, int] = {}
         self.sealed = False
+        self.unsaid = True
+        self.next: int | None = None
+        self.follows = False
         self._right_to_seal = [True]
         self.trouble: OSError | None = None
         self._file: int | None = None
@@ -152,7 +160,7 @@ class Segment:
         if self.buffer is not None:
             self.buffer[at:end] = frame
         elif self._file is not None:
-            _write(self._file, frame, at)
+            write_at(self._file, frame, at)
 
     def number(self, key: str) -> int:
         """Return the number of a metric key, which is named first if it is new; as `append`."""
@@ -179,7 +187,7 @@ class Segment:
         try:
             buffer = _mapped(file, self.size) if _reserve(file, self.size) else None
             if buffer is None:
-                _write(file, frames, 0)
+                write_at(file, frames, 0)
             else:
                 buffer[: self.used] = frames
         except OSError as error:
@@ -187,6 +195,7 @@ class Segment:
             self.path.unlink(missing_ok=True)
             self.trouble = error
             return False
+        _permit(file, writing=False)
         self._file, self.buffer, self.trouble = file, buffer, None
         return True
 
@@ -220,13 +229,26 @@ class Segment:
             return file.read(self.used)
 
     def close(self, *, remove: bool) -> None:
-        """Seal it and let go of the file; `remove` it once its parts are written."""
+        """Seal it and let go of the file; `remove` it where nothing was logged."""
         self.seal()
         if self._file is not None:
             os.close(self._file)
             self._file = None
             if remove:
                 self.path.unlink(missing_ok=True)
+
+    def leave(self, end: Callable[[int, int], object]) -> None:
+        """Seal it, let `end` write the last frame (of a file, at a place), let go of the file.
+
+        Raises:
+            OSError: the disk has no room for the frame; the file is as it was, and still held.
+        """
+        self.seal()
+        if self._file is not None:
+            end(self._file, self.used)
+            _permit(self._file, writing=True)
+            os.close(self._file)
+            self._file = None
 
     def _grow(self, least: int) -> None:
         size = max(least, self.size + min(self.size, _MOST_GROWTH))
@@ -240,6 +262,13 @@ class Segment:
             if self.buffer is not None and size > self.size:
                 self.buffer.resize(size)
         self.size = max(size, self.size)
+
+
+def _permit(file: int, *, writing: bool) -> None:
+    """Let its owner write to a file, or nobody: an older copy is not copied over an open log."""
+    with contextlib.suppress(OSError, AttributeError):
+        mode = stat.S_IMODE(os.fstat(file).st_mode)
+        os.fchmod(file, mode | stat.S_IWUSR if writing else mode & ~0o222)
 
 
 def _reserve(file: int, size: int) -> bool:
@@ -267,7 +296,8 @@ def _mapped(file: int, size: int) -> mmap.mmap | None:
         return None
 
 
-def _write(file: int, frame: bytes, at: int) -> None:
+def write_at(file: int, frame: bytes, at: int) -> None:
+    """Write a frame at a place of a file."""
     while frame:
         written = os.pwrite(file, frame, at)
         frame, at = frame[written:], at + written

@@ -98,10 +98,17 @@ class LocalStore:
         No part is opened.
         """
         segments = reading.list_segments(self.root / "live", None)
-        names = sorted(part.file for part in self._parts(None))
+        loose = self._parts(None)
+        names = sorted(part.file for part in loose)
         for folder in ("manifest", "packs"):
             names += sorted(reading.names_in(self.root / folder, None))
-        live = sorted(f"{segment.stamp}:{reading.has_writer(segment)}" for segment in segments)
+        live = sorted(reading.going_on(segments, {part.commit for part in loose}))
+        hashes = {part.hash for part in loose}
+        live += sorted(
+            f"{segment.stamp}:{reading.has_writer(segment)}"
+            for segment in segments
+            if segment.seal is None or not segment.seal.is_in(hashes)
+        )
         return parts.digest("\n".join([*names, *live]).encode())
 
     def snapshot(self, run_ids: Collection[str] | None = None) -> Snapshot:
@@ -123,7 +130,7 @@ class LocalStore:
             {"kind": kind, **merge([normalise(fields)])},
             run_id=check_run_id(run_id),
             writer=(writer := new_writer()),
-            seq=(seq := self._next_seq(run_id)),
+            seq=(seq := clock.tick(self._last_seq(run_id))),
             timestamp=time.time_ns() // 1000,
         )
         return parts.write_part(self.root / "log", (run_id, writer, seq), "runs", row)
@@ -132,14 +139,21 @@ class LocalStore:
         self, run_id: str, *, kind: str = "run", resume: bool = False, strict: bool = False
     ) -> RunWriter:
         """Return a writer for a new run, or for one that exists when `resume`; see `RunWriter`."""
-        seq = self._next_seq(check_run_id(run_id)) if resume else clock.tick()
-        return RunWriter(self.root, run_id, kind=kind, seq=seq, strict=strict)
+        known = self._last_seq(check_run_id(run_id)) if resume else 0
+        return RunWriter(
+            self.root,
+            run_id,
+            kind=kind,
+            seq=clock.tick(known),
+            strict=strict,
+            ahead_ns=clock.ahead_ns(known),
+        )
 
-    def _next_seq(self, run_id: str) -> int:
+    def _last_seq(self, run_id: str) -> int:
         taken = [part.seq for part in self._parts({run_id})]
         taken += packs.packed_numbers(self.root, run_id)
-        taken += [segment.seq for segment in reading.list_segments(self.root / "live", {run_id})]
-        return clock.tick(max(taken, default=0))
+        taken += [int(name["seq"]) for name in reading.segment_names(self.root / "live", {run_id})]
+        return max(taken, default=0)
 
     def _parts(self, run_ids: Collection[str] | None) -> list[parts.PartName]:
         return reading.list_parts(self.root / "log", run_ids)

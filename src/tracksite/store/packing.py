@@ -79,8 +79,8 @@ def _pack_batch(root: Path) -> int:
 
 
 def _loose(root: Path, manifest: Manifest) -> Batch:
-    """Return the parts that can be packed, by segment: of runs without a live log, not packed."""
-    live = {segment[:32] for segment in reading.names_in(root / "live", None)}
+    """Return the parts that can be packed, by segment: of runs without an open log, not packed."""
+    live = reading.open_logs(root)
     taken = packs.packed_hashes(root, manifest.runs)
     found: defaultdict[Commit, list[parts.PartName]] = defaultdict(list)
     for part in reading.list_parts(root / "log", None):

@@ -19,6 +19,7 @@ from tracksite.schema import FORMAT, FORMAT_KEY, points_schema
 from tracksite.store.bounds import MOST_BYTES
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
     import pyarrow as pa
@@ -94,7 +95,13 @@ def encode(table: pa.Table) -> bytes:
     return bytes(sink.getvalue())
 
 
-def write_part(folder: Path, commit: tuple[str, str, int], name: str, table: pa.Table) -> PartName:
+def write_part(
+    folder: Path,
+    commit: tuple[str, str, int],
+    name: str,
+    table: pa.Table,
+    have: Collection[str] = (),
+) -> PartName:
     """Write one part durably and return its name: it is whole or invisible.
 
     Args:
@@ -102,14 +109,26 @@ def write_part(folder: Path, commit: tuple[str, str, int], name: str, table: pa.
         commit: run_id, writer, seq.
         name: `runs` or `points`.
         table: rows in the schema of that table.
+        have: hashes of parts that are elsewhere, so that they need not be written.
 
     Raises:
         OSError: the disk refused; nothing is left behind but at most a temporary file.
     """
     content = encode(table)
     part = PartName(*commit, digest(content), name)
-    write_durably(folder / part.file, content)
+    if part.hash not in have:
+        if _holds(folder / part.file, content):
+            sync_folder(folder)  # whoever wrote it may have died before that
+        else:
+            write_durably(folder / part.file, content)
     return part
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    try:
+        return path.stat().st_size == len(content) and path.read_bytes() == content
+    except OSError:
+        return False
 
 
 def write_durably(path: Path, content: bytes) -> None:

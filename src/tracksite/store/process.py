@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import socket
-import time
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-HEARTBEAT_LIMIT_S = 60.0
+_ENDED = "ended"
 
 
 def identity() -> dict[str, Any]:
@@ -18,26 +17,28 @@ def identity() -> dict[str, Any]:
     return {"pid": pid, "pid_started": _started(pid), "host": _host(), "pid_space": _pid_space()}
 
 
-def is_alive(header: dict[str, Any], heartbeat: float, now: float | None = None) -> bool:
-    """Tell whether the writer of a live log still runs.
+def is_running(header: dict[str, Any]) -> bool | None:
+    """Tell whether the process that a live log's header names runs; None where nobody can tell.
 
-    Args:
-        header: the log's header, with what `identity` returned.
-        heartbeat: the log's modification time, seconds since 1970: set each second by its writer.
-        now: seconds since 1970; the clock when None. Looked at only where the pid means nothing
-            here (another host, another container): then a heartbeat counts that is within a
-            minute of it. One from a future further off is no sign of life: it comes from a clock
-            that is wrong, and would otherwise keep a dead run running for as long.
+    That is of another machine, another container, or where the system hides the processes of
+    others: then `life` goes by the signs that it gave.
     """
-    if is_local(header):
-        pid = header.get("pid")
-        return isinstance(pid, int) and _exists(pid) and _started(pid) == header.get("pid_started")
-    return abs((time.time() if now is None else now) - heartbeat) < HEARTBEAT_LIMIT_S
+    pid, started = header.get("pid"), header.get("pid_started")
+    if not is_local(header) or not isinstance(pid, int):
+        return None
+    if not _exists(pid):
+        return False
+    found = _started(pid)
+    if found == _ENDED:
+        return False
+    return found == started if found and started else None
 
 
 def is_local(header: dict[str, Any]) -> bool:
-    """Tell whether the pid in a live log's header means something here."""
-    return header.get("pid_space") == _pid_space() and header.get("host") == _host()
+    """Tell whether the pid in a live log's header means something here: never by a host's name."""
+    space = header.get("pid_space")
+    boot, _, inner = space.partition("/") if isinstance(space, str) else ("", "", "")
+    return bool(boot and inner) and space == _pid_space()
 
 
 @cache
@@ -53,13 +54,15 @@ def _pid_space() -> str:
 def _started(pid: int) -> str:
     """Return the start time of a process in clock ticks since boot, or "" where unknown."""
     fields = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
-    return fields[19] if len(fields) > 19 and fields[0] != "Z" else ""  # noqa: PLR2004
+    if len(fields) <= 19:  # noqa: PLR2004 - the 22nd field, after the number and the name
+        return ""
+    return _ENDED if fields[0] == "Z" else fields[19]
 
 
 def _exists(pid: int) -> bool:
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):  # no system has that many
         return False
     except OSError:
         return True

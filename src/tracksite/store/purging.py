@@ -30,7 +30,7 @@ from tracksite.store import (
 from tracksite.store.packing import GRACE_S
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator, Mapping
     from datetime import datetime
     from pathlib import Path
 
@@ -76,7 +76,7 @@ def purge(
 
     Args:
         store: where.
-        run_ids: which runs (or other entities); those with a live log are refused.
+        run_ids: which runs (or other entities); those with an open live log are refused.
         at: the time, in UTC, for the audit.
         by: who, for the audit.
         why: the rule that chose them, for the audit.
@@ -102,12 +102,10 @@ def purge(
     gone = sorted(set(run_ids) & store.snapshot().purged.keys())
     planned = plan(store, gone)
     _rewrite_packs(store.root, frozenset(gone))
-    for table in (".runs.", ".points."):
-        for part in reading.list_parts(store.root / "log", gone):
-            segment = tombstones.segment_of(part.writer, part.seq)
-            if table in part.file and segment in segments[part.run_id]:
-                (store.root / "log" / part.file).unlink(missing_ok=True)
-        parts.sync_folder(store.root / "log")
+    for path in _files_of(store.root, segments, gone):
+        path.unlink(missing_ok=True)
+    for folder in ("live", "log"):
+        parts.sync_folder(store.root / folder)
     for run_id in gone:
         _remove_tree(store.artifact_dir(run_id))
     clearing.clear(store.root, manifests.in_force(store.root), grace_s=grace_s)
@@ -133,10 +131,25 @@ def _segments(root: Path, run_ids: Collection[str]) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {run_id: set() for run_id in run_ids}
     for part in loose:
         found[part.run_id].add(tombstones.segment_of(part.writer, part.seq))
+    for name in reading.segment_names(root / "live", run_ids):
+        found[name["run_id"]].add(tombstones.segment_of(name["writer"], int(name["seq"])))
     for run_id, writer, seq, purged in rows.iter_rows():
         change = found[run_id].add if purged is None else found[run_id].discard
         change(tombstones.segment_of(writer, seq))
     return found
+
+
+def _files_of(
+    root: Path, segments: Mapping[str, Collection[str]], run_ids: Collection[str]
+) -> Iterator[Path]:
+    """Yield the logs and loose parts of segments, patches before their points."""
+    for name in reading.segment_names(root / "live", run_ids):
+        if f"{name['writer']}.{name['seq']}" in segments[name["run_id"]]:
+            yield root / "live" / name.string
+    loose = reading.list_parts(root / "log", run_ids)
+    for part in sorted(loose, key=lambda part: part.table == "points"):
+        if tombstones.segment_of(part.writer, part.seq) in segments[part.run_id]:
+            yield root / "log" / part.file
 
 
 def _loose_patches(root: Path, loose: list[parts.PartName]) -> pl.DataFrame:
@@ -149,8 +162,8 @@ def _loose_patches(root: Path, loose: list[parts.PartName]) -> pl.DataFrame:
 
 
 def with_log(store: LocalStore, run_ids: Collection[str]) -> set[str]:
-    """Return those of some runs that have a live log, so that they cannot be removed."""
-    return {name[:32] for name in reading.names_in(store.root / "live", set(run_ids))}
+    """Return those of some runs that have an open live log, so that they cannot be removed."""
+    return reading.open_logs(store.root, set(run_ids))
 
 
 def _note(root: Path, purge: Purge, at: datetime, by: str, why: str) -> None:
@@ -169,7 +182,11 @@ def _note(root: Path, purge: Purge, at: datetime, by: str, why: str) -> None:
 
 
 def _loose_files(root: Path, run_ids: Collection[str]) -> list[Path]:
-    return [root / "log" / name for name in reading.names_in(root / "log", run_ids)]
+    return [
+        root / folder / name
+        for folder in ("live", "log")
+        for name in reading.names_in(root / folder, run_ids)
+    ]
 
 
 def _rewrite_packs(root: Path, run_ids: frozenset[str]) -> None:

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import errno
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tracksite.errors import DamageError
 from tracksite.schema import KINDS, Problem, points_schema
-from tracksite.store import parts, patches, points
+from tracksite.store import edits, parts, patches, points, seals
 from tracksite.store.bounds import MOST_BYTES
+from tracksite.store.life import clock_of, is_abandoned, is_alive
 from tracksite.store.livelog import SEGMENT_NAME, SLOT
-from tracksite.store.process import is_alive
 from tracksite.store.replay import LiveSegment, read_segment
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
-    from pathlib import Path
+    import re
+    from collections.abc import Collection, Iterable, Sequence
 
     import polars as pl
     import pyarrow as pa
 
 READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
-_HEADER_BYTES = 1 << 13  # more than any header of a live log
+HEADER_BYTES = 1 << 13  # more than any header of a live log
+GONE = (errno.ENOENT, errno.ESTALE)  # it went since it was listed; over NFS the handle did
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,11 @@ class SegmentName:
         writer: as in its name.
         seq: as in its name.
         file: its name.
-        content: all its bytes, with the zeros that it was filled up with.
+        content: all its bytes, with the zeros that it was filled up with; none yet where the seal
+            says that they are in parts.
         heartbeat: when it was last written to, seconds since 1970.
+        folder: the store's `live/`.
+        seal: how it ends, where nobody appends to it any more.
     """
 
     run_id: str
@@ -45,6 +50,8 @@ class SegmentName:
     file: str
     content: bytes
     heartbeat: float
+    folder: Path = Path()
+    seal: seals.Seal | None = None
 
     @property
     def blank(self) -> bool:
@@ -52,15 +59,25 @@ class SegmentName:
         return not self.content[:SLOT].strip(b"\0") and not self.content.strip(b"\0")
 
     @property
+    def path(self) -> Path:
+        """Where it is."""
+        return self.folder / self.file
+
+    @property
     def commit(self) -> tuple[str, str, int]:
         """What its parts will be called."""
         return self.run_id, self.writer, self.seq
 
     @property
-    def stamp(self) -> str:
-        """What changes when the log grows: how many whole slots are in use."""
+    def used(self) -> int:
+        """How many bytes are in use, in whole slots."""
         used = len(self.content.rstrip(b"\0"))
-        return f"{self.file}:{used + -used % SLOT}"
+        return used + -used % SLOT
+
+    @property
+    def stamp(self) -> str:
+        """What changes when the log grows, or is sealed."""
+        return f"{self.file}:{self.used if self.seal is None else 'sealed'}"
 
 
 @dataclass(frozen=True)
@@ -110,22 +127,130 @@ def list_parts(folder: Path, run_ids: Collection[str] | None) -> list[parts.Part
     return sorted(filter(None, map(parts.parse_name, names_in(folder, run_ids))))
 
 
-def list_segments(folder: Path, run_ids: Collection[str] | None) -> list[SegmentName]:
-    """Return the live logs, as they are at this moment."""
+def segment_names(folder: Path, run_ids: Collection[str] | None) -> list[re.Match[str]]:
+    """Return the names of live logs, in order."""
+    return list(filter(None, map(SEGMENT_NAME.fullmatch, sorted(names_in(folder, run_ids)))))
+
+
+def list_segments(
+    folder: Path,
+    run_ids: Collection[str] | None,
+    problems: list[Problem] | None = None,
+    *,
+    most_bytes: int = -1,
+) -> list[SegmentName]:
+    """Return the live logs, as they are at this moment.
+
+    Of a sealed log whose parts were written only the end is read; `unsaved` reads the rest where
+    it is needed.
+
+    Args:
+        folder: the store's `live/`.
+        run_ids: of these runs alone.
+        problems: gets one for each log that cannot be read.
+        most_bytes: read no more of each than this; -1: all.
+    """
     found = []
-    for file in sorted(names_in(folder, run_ids)):
-        name = SEGMENT_NAME.fullmatch(file)
-        if name is None:
-            continue
+    for name in segment_names(folder, run_ids):
         try:
-            content = (folder / file).read_bytes()
-            heartbeat = (folder / file).stat().st_mtime
-        except OSError:
-            continue  # it became a part meanwhile
-        found.append(
-            SegmentName(name["run_id"], name["writer"], int(name["seq"]), file, content, heartbeat)
-        )
+            found.append(_read_segment(folder, name, most_bytes))
+        except OSError as error:
+            if problems is not None and error.errno not in GONE:
+                problems.append(_unreadable(name.string, error))
     return found
+
+
+def _read_segment(folder: Path, name: re.Match[str], most_bytes: int) -> SegmentName:
+    file = name.string
+    with (folder / file).open("rb", buffering=0) as log:
+        status = os.fstat(log.fileno())
+        log.seek(max(0, status.st_size - seals.TAIL_BYTES))
+        seal = seals.find(log.read(seals.TAIL_BYTES))
+        content = b""
+        if seal is None or not seal.saved:
+            log.seek(0)
+            content = log.read(most_bytes)
+            if most_bytes >= 0 and not content.strip(b"\0"):
+                content += log.read()
+    seq = int(name["seq"])
+    return SegmentName(
+        name["run_id"], name["writer"], seq, file, content, status.st_mtime, folder, seal
+    )
+
+
+def unsaved(
+    segments: Iterable[SegmentName], have: Collection[str], problems: list[Problem] | None = None
+) -> list[SegmentName]:
+    """Return the logs that say what is in no part; those that are sealed are read now.
+
+    Args:
+        segments: as `list_segments` found them.
+        have: the hashes of the parts that are known, loose and packed.
+        problems: gets one for each log that cannot be read.
+
+    Raises:
+        FileNotFoundError: one went meanwhile, so its parts are there: list them again.
+    """
+    found = []
+    for segment in segments:
+        if segment.seal is None or not segment.seal.saved:
+            found.append(segment)
+        elif not segment.seal.is_in(have):
+            try:
+                found.append(replace(segment, content=segment.path.read_bytes()))
+            except OSError as error:
+                if error.errno in GONE:
+                    raise FileNotFoundError(*error.args) from error
+                if problems is not None:
+                    problems.append(_unreadable(segment.file, error))
+    return found
+
+
+def _unreadable(file: str, error: OSError) -> Problem:
+    message = f"{file} cannot be read ({error.strerror}): its run may have logged more; look again"
+    return Problem(f"live/{file}", file[:32], message)
+
+
+def going_on(
+    segments: Sequence[SegmentName], commits: Collection[tuple[str, str, int]]
+) -> set[str]:
+    """Return the runs whose writer lives and has gone on in a log that is not to be seen yet.
+
+    Args:
+        segments: as `list_segments` found them.
+        commits: those of the parts that are known.
+    """
+    seen = {segment.commit for segment in segments}
+    found = set()
+    for one in segments:
+        if one.seal is not None and one.seal.next is not None:
+            following = (one.run_id, one.writer, one.seal.next)
+            if following not in seen and following not in commits and _was_alive(one):
+                found.add(one.run_id)
+    return found
+
+
+def _was_alive(segment: SegmentName) -> bool:
+    """Return whether the writer of a log that it has sealed lives, and was here just now."""
+    try:
+        with segment.path.open("rb") as log:
+            header = log.read(HEADER_BYTES)
+    except OSError:
+        return False
+    return has_writer(replace(segment, content=header, seal=None))
+
+
+def open_logs(root: Path, run_ids: Collection[str] | None = None) -> set[str]:
+    """Return the runs that somebody may be logging to; only beginnings and ends are read.
+
+    These have a log that is not sealed, and that was not silent for so long that it is given up.
+    """
+    found = list_segments(root / "live", run_ids, most_bytes=HEADER_BYTES)
+    return {
+        one.run_id
+        for one in found
+        if one.seal is None and not is_abandoned(one.path, one.heartbeat, clock_of(one.folder))
+    }
 
 
 def decode(segment: SegmentName, most_bytes: int | None = None) -> LiveSegment:
@@ -152,8 +277,11 @@ def decode(segment: SegmentName, most_bytes: int | None = None) -> LiveSegment:
 
 def has_writer(segment: SegmentName) -> bool:
     """Return whether the writer of a live log still runs; only its header is decoded."""
+    if segment.seal is not None:
+        return False
     try:
-        return is_alive(decode(segment, _HEADER_BYTES).header, segment.heartbeat)
+        header = decode(segment, HEADER_BYTES).header
+        return is_alive(header, segment.path, segment.heartbeat)
     except (DamageError, OverflowError):  # a process number that no system has
         return False
 
@@ -187,6 +315,8 @@ def _live_row(segment: LiveSegment) -> pa.Table:
         writer=header["writer"],
         seq=header["seq"],
         timestamp=header["opened_at"],
+        length=segment.length,
+        edits=edits.listed(segment.edits, header["seq"]),
     )
 
 

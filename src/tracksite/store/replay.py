@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 from tracksite.errors import DamageError
-from tracksite.schema import FORMAT, FORMATS
+from tracksite.schema import FORMAT, FORMATS, SCALAR_FIELDS
+from tracksite.store import clock
 from tracksite.store.bounds import PATCH_BYTES
 from tracksite.store.livelog import LENGTH, MOST_KEYS, PATCH, SERIES, SERIES_HEAD, SLOT
 from tracksite.store.patches import merge
 from tracksite.store.points import Points
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
 
 _PATIENCE = 4  # times the size of a damaged log are looked at for frames that are whole
 _CHECKED_SLOTS = 1 << 14  # at once: what a processor's cache holds
+EDITED_LISTS = ("tags", "aliases", "artifacts", "inputs", "outputs")  # items that change later
 
 
 @dataclass(frozen=True)
@@ -34,12 +36,19 @@ class LiveSegment:
         patch: all its patches merged, in the JSON form.
         points: in order of logging.
         damaged: places that are not whole before the last whole frame.
+        edits: (field, key of the item or "") → the number at which it was said, of what was said
+            later than the header: scalars, and items of `EDITED_LISTS`.
+        length: where the last whole frame ends that is not the seal.
+        sealed: what the seal says, the frame that ends a log whose parts are written.
     """
 
     header: dict[str, Any]
     patch: dict[str, Any]
     points: Points
     damaged: int = 0
+    edits: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    length: int = 0
+    sealed: dict[str, Any] | None = None
 
 
 def read_segment(content: bytes, *, name: str = "a live log") -> LiveSegment:
@@ -48,33 +57,73 @@ def read_segment(content: bytes, *, name: str = "a live log") -> LiveSegment:
     Raises:
         DamageError: there is no header, or it is of a newer format.
     """
-    patches: list[dict[str, Any]] = []
-    names: dict[int, str] = {}
+    said = _Said()
     columns: list[tuple[NDArray[Any], ...]] = []
-    damaged = 0
-    for item in _frames(content):
+    damaged = length = 0
+    sealed = None
+    for item, end in _frames(content):
         if item is None:
             damaged += 1
-        elif isinstance(item, dict):
-            if "key" in item:
-                number, key = item["key"]
-                if not (isinstance(key, str) and number in range(MOST_KEYS)):
-                    raise DamageError(f"{name} names a metric as none can be: remove it.")
-                names[number] = key
-            else:
-                patches.append(item)
+        elif isinstance(item, dict) and "sealed" in item:
+            sealed = item["sealed"]
         else:
-            columns.append(item)
+            length, sealed = end, None
+            if isinstance(item, dict):
+                said.take(item, name)
+            else:
+                columns.append(item)
+    header = _header(said.patches, name)
+    named = _points(said.names, columns)
+    damaged += len(named) < sum(len(run[0]) for run in columns)
+    return LiveSegment(header, merge(said.patches[1:]), named, damaged, said.edits, length, sealed)
+
+
+class _Said:
+    """What the patch frames of a log say, frame by frame."""
+
+    def __init__(self) -> None:
+        self.patches: list[dict[str, Any]] = []
+        self.names: dict[int, str] = {}
+        self.edits: dict[tuple[str, str], int] = {}
+
+    def take(self, item: dict[str, Any], name: str) -> None:
+        """Take one patch frame of the log of this name; raise DamageError where none can be so."""
+        if "key" in item:
+            number, key = item["key"]
+            if not (isinstance(key, str) and number in range(MOST_KEYS)):
+                raise DamageError(f"{name} names a metric as none can be: remove it.")
+            self.names[number] = key
+            return
+        if self.patches and "seq" in item:  # that of the header is its own
+            number = item.pop("seq")
+            if type(number) is not int or not 0 <= number <= clock.MOST:
+                raise DamageError(
+                    f"{name} was said at {number!r}, which no clock gives: remove it."
+                )
+            self.edits |= dict.fromkeys(edited(item), number)
+        self.patches.append(item)
+
+
+def edited(patch: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield (field, key of the item or "") of what a patch says that may be said again later."""
+    for name, value in patch.items():
+        if name in SCALAR_FIELDS and value is not None:
+            yield name, ""
+        elif name in EDITED_LISTS and isinstance(value, dict):
+            for key in value:
+                yield name, key
+
+
+def _header(patches: Sequence[dict[str, Any]], name: str) -> dict[str, Any]:
+    """Return the header of a log; raise DamageError where it has none, or one of a newer format."""
     if not patches or "format" not in patches[0]:
         message = f"{name} has no header: it was cut before its first frame, nothing was logged"
         raise DamageError(message)
-    if patches[0]["format"] not in FORMATS:
-        found = patches[0]["format"]
+    found = patches[0]["format"]
+    if found not in FORMATS:
         message = f"{name} has format {found}, this tracksite reads {FORMAT}: upgrade it"
         raise DamageError(message)
-    named = _points(names, columns)
-    damaged += len(named) < sum(len(run[0]) for run in columns)
-    return LiveSegment(patches[0], merge(patches[1:]), named, damaged)
+    return patches[0]
 
 
 def _points(names: dict[int, str], columns: Sequence[tuple[NDArray[Any], ...]]) -> Points:
@@ -91,8 +140,13 @@ def _points(names: dict[int, str], columns: Sequence[tuple[NDArray[Any], ...]]) 
     return Points(known, *joined)
 
 
-def _frames(content: bytes) -> Iterator[dict[str, Any] | tuple[NDArray[Any], ...] | None]:
-    """Yield patches as dicts, points as columns (keys, steps, times, values), damage as None."""
+def _frames(
+    content: bytes,
+) -> Iterator[tuple[dict[str, Any] | tuple[NDArray[Any], ...] | None, int]]:
+    """Yield patches as dicts, points as columns (keys, steps, times, values), damage as None.
+
+    With each comes where it ends.
+    """
     import numpy as np
 
     layout = np.dtype(
@@ -123,8 +177,8 @@ def _frames(content: bytes) -> Iterator[dict[str, Any] | tuple[NDArray[Any], ...
             patience -= 0 if is_whole else length
         if found is not None:
             if torn:
-                yield None
-            yield found
+                yield None, 0
+            yield found, at * SLOT
             torn = False
         if not is_whole:
             at, torn = at + 1, True

@@ -51,7 +51,7 @@ def _take(root: Path, wanted: frozenset[str] | None, *, final: bool) -> Snapshot
     import polars as pl
 
     problems: list[Problem] = []
-    segments = reading.list_segments(root / "live", wanted)
+    listed = reading.list_segments(root / "live", wanted, problems)
     loose = reading.list_parts(root / "log", wanted)
     manifest = manifests.in_force(root)
     problems += manifest.problems
@@ -63,6 +63,7 @@ def _take(root: Path, wanted: frozenset[str] | None, *, final: bool) -> Snapshot
         saved = versions.paired(root / "log", pl.concat([patches, packed]), points)
         if wanted is not None and tombstones.has_any(saved):
             return _only(_take(root, None, final=final), wanted)
+        segments = reading.unsaved(listed, _hashes(saved, listed), problems)
         live, damaged = _live(segments, saved, problems)
         rows = _with_live(saved, live)
         counted = versions.longest(rows)
@@ -74,12 +75,14 @@ def _take(root: Path, wanted: frozenset[str] | None, *, final: bool) -> Snapshot
     for run_id, files in _packed_points(root, manifest, packed).items():
         point_files[run_id] = (*point_files.get(run_id, ()), *files)
     live = _counting(live, counted)
+    alive = [run.run_id for run in live if run.alive]
+    alive += sorted(reading.going_on(listed, _commits(saved, listed)))
     logs = {"live/{}.{}.{}.wal".format(*run.commit) for run in live}
     problems += [problem for problem in damaged if problem.path in logs]
     problems += _waiting(counted)
     verdict = tombstones.judged(counted)
     problems += verdict.problems
-    stamps = _stamps(names, packed, segments, live, lost)
+    stamps = _stamps(names, packed, segments, alive, lost)
     return Snapshot(
         root=str(root),
         patches=verdict.rows.select(runs_schema().names),
@@ -88,7 +91,7 @@ def _take(root: Path, wanted: frozenset[str] | None, *, final: bool) -> Snapshot
         points_parts=counted.select("run_id", "points_part"),
         live_points=reading.live_points(run for run in live if run.run_id not in verdict.purged),
         stamps=_without(stamps, verdict.purged),
-        alive=frozenset(run.run_id for run in live if run.alive) - verdict.purged.keys(),
+        alive=frozenset(alive) - verdict.purged.keys(),
         problems=tuple(sorted(set(problems), key=lambda problem: problem.path)),
         purged=verdict.purged,
     )
@@ -226,8 +229,8 @@ def _not_packed(loose: Sequence[parts.PartName], packed: pl.DataFrame) -> list[p
     return [part for part in loose if part.hash not in taken]
 
 
-def _hashes(rows: pl.DataFrame, beside: Iterable[parts.PartName]) -> set[str]:
-    """Return the hashes of the parts that rows stand for, of the runs of some loose parts."""
+def _hashes(rows: pl.DataFrame, beside: Iterable[parts.PartName | reading.SegmentName]) -> set[str]:
+    """Return the hashes of the parts that rows stand for, of the runs of some parts or logs."""
     mine = _beside(rows, beside)
     return {*mine["part"].drop_nulls(), *mine["points_part"].drop_nulls()}
 
@@ -266,7 +269,7 @@ def _stamps(
     names: Iterable[parts.PartName],
     packed: pl.DataFrame,
     segments: Iterable[reading.SegmentName],
-    live: Iterable[reading.LiveRun],
+    alive: Iterable[str],
     lost: Iterable[PackFile],
 ) -> dict[str, str]:
     """Return run_id → digest of what it is made of, the same for a part loose and packed.
@@ -277,7 +280,7 @@ def _stamps(
 
     items = [(part.run_id, part.file) for part in names]
     items += [(segment.run_id, segment.stamp) for segment in segments]
-    items += [(run.run_id, "alive") for run in live if run.alive]
+    items += [(run_id, "alive") for run_id in alive]
     with_points = packed.filter(pl.col("points_part").is_not_null())["run_id"].unique()
     items += [
         (run_id, f"without {one.file}")

@@ -94,7 +94,7 @@ def _recover(root: Path) -> None:
     if len(names_in(root / "live", None)) > 1:  # not only the log of who asks
         from tracksite.store.recovery import recover
 
-        recover(root, now=time.time())
+        recover(root, now=time.time(), others=False)  # their logs are read where they are
 
 
 _warned: set[str] = set()

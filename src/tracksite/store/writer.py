@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import threading
 import time
+from dataclasses import replace
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 from tracksite.errors import StoreError
 from tracksite.schema import FORMAT
+from tracksite.store import clock, seals
 from tracksite.store.ids import new_writer
 from tracksite.store.livelog import (
     SERIES_CHUNK,
@@ -25,7 +27,7 @@ from tracksite.store.livelog import (
 )
 from tracksite.store.patches import normalise
 from tracksite.store.process import identity
-from tracksite.store.saving import save_segment
+from tracksite.store.saving import Saved, save_segment
 from tracksite.store.syncing import Syncer, warn_once
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
 ROTATE_BYTES = 1 << 26  # a live log of 2 million points becomes a part
 FULL_BYTES = 1 << 29  # at most, however fast a run logs: far below what a reader refuses
+AT_ONCE_MS = 100  # the first patch of a log counts as said with its header for so long
 OWNER_CALLS = 64  # in a row make a thread the owner of a segment that has none
 
 
@@ -47,11 +50,19 @@ class RunWriter:
         root: the store's folder.
         run_id: 32 hex digits.
         writer_id: 12 hex digits, new in each process.
-        seq: the Lamport number of the current segment.
+        seq: the number of the current segment, see `clock`.
+        ahead_ns: by how much the clock of the run's past is ahead of ours.
     """
 
     def __init__(
-        self, root: Path, run_id: str, *, kind: str = "run", seq: int = 0, strict: bool = False
+        self,
+        root: Path,
+        run_id: str,
+        *,
+        kind: str = "run",
+        seq: int = 0,
+        strict: bool = False,
+        ahead_ns: int = 0,
     ) -> None:
         """Open a live log for a run (or another entity) of the store at `root`.
 
@@ -59,8 +70,10 @@ class RunWriter:
             root: the store's folder.
             run_id: 32 hex digits.
             kind: one of `schema.KINDS`.
-            seq: the first Lamport number to use: above every number of the run so far.
+            seq: the first number to use, of `clock`: above every number of the run so far.
             strict: raise StoreError where the disk refuses, rather than keep it in memory.
+            ahead_ns: see the attribute; times that nobody chose are given by so much later, so
+                that those of a run never go back.
 
         Raises:
             StoreError: `strict`, and the disk refuses.
@@ -68,7 +81,8 @@ class RunWriter:
         self.run_id = run_id
         self.root = root
         self._kind = kind
-        self.seq = seq
+        self.seq = self._said = seq
+        self.ahead_ns = ahead_ns
         self._strict = strict
         self.writer_id = new_writer()
         self._lock = threading.RLock()  # re-entrant, because a signal handler may log
@@ -82,8 +96,8 @@ class RunWriter:
 
     def patch(self, **fields: Any) -> None:
         """Log any fields of a patch; see `patches.normalise` for their forms and errors."""
-        frame = patch_frame(normalise(fields))
-        self._log(lambda _: frame)
+        patch = normalise(fields)
+        self._log(lambda segment: patch_frame(self._stamped(segment, patch)))
 
     def point(self, key: str, value: float, step: int, time_us: int) -> None:
         """Log one metric point; it survives the death of this process when this returns."""
@@ -217,6 +231,18 @@ class RunWriter:
                     continue
                 return
 
+    def _stamped(self, segment: Segment, patch: dict[str, Any]) -> dict[str, Any]:
+        """Return a patch with the number at which it is said, unless that is the header's.
+
+        It is the header's where it comes first, at once, and nothing was said in between.
+        """
+        alone = segment.unsaid and clock.last() == self.seq
+        segment.unsaid = False
+        self._said = clock.tick(self._said)
+        if alone and clock.wall_ms(self._said) - clock.wall_ms(self.seq) < AT_ONCE_MS:
+            return patch
+        return {**patch, "seq": self._said}
+
     def _current(self) -> Segment:
         """Return the segment to append to, for this thread; it holds the lock."""
         if self._segment.sealed:
@@ -249,9 +275,10 @@ class RunWriter:
         return False
 
     def _rotate(self) -> None:
+        seq = self.seq = self._said = self._segment.next = clock.tick(self._said)
         self._seal()
-        self.seq += 1
-        fresh = self._open(self.seq)
+        fresh = self._open(seq)
+        fresh.follows = True
         if self._segment.sealed:
             self._segment = fresh
         else:  # a signal handler has opened one meanwhile
@@ -277,7 +304,7 @@ class RunWriter:
             "kind": self._kind,
             "writer": self.writer_id,
             "seq": seq,
-            "opened_at": time.time_ns() // 1000,
+            "opened_at": (time.time_ns() + self.ahead_ns) // 1000,
             **identity(),
         }
         segment.append(patch_frame(header))
@@ -292,7 +319,7 @@ class RunWriter:
             while self._sealed:
                 segment = self._sealed[0]
                 try:
-                    damaged = save_segment(self.root, segment.content())
+                    saved = save_segment(self.root, segment.content())
                 except (OSError, ValueError) as error:
                     if segment not in self._sealed:
                         continue  # a signal handler has saved it meanwhile
@@ -300,17 +327,26 @@ class RunWriter:
                     where = "only in memory" if segment.in_memory else "in its live log"
                     message += f": make room or mend permissions; it is kept {where}"
                     raise StoreError(message) from error
-                if damaged:
-                    name = segment.path.name
-                    warn_once(
-                        f"{name} was damaged in {damaged} places, which are lost: check the disk"
-                    )
                 if segment in self._sealed:
                     self._sealed.remove(segment)
-                segment.close(remove=True)
+                _leave(segment, saved)
         if self._lost:
             message = f"run {self.run_id} lost {self._lost} points: its disk refused for too long"
             raise StoreError(message)
+
+
+def _leave(segment: Segment, saved: Saved) -> None:
+    """Leave a segment whose parts are written to those who have not seen them yet."""
+    if saved.damaged:
+        name = segment.path.name
+        warn_once(f"{name} was damaged in {saved.damaged} places, which are lost: check the disk")
+    seal = replace(saved.seal, next=segment.next)
+    try:
+        if seal.runs is not None or segment.follows:
+            segment.leave(lambda file, at: seals.put(file, at, seal))
+    except OSError:  # no room for a seal, so nothing is left behind: its parts are there
+        pass
+    segment.close(remove=True)
 
 
 _syncer = Syncer()

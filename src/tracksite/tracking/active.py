@@ -7,7 +7,7 @@ import struct
 import threading
 import traceback
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from time import time_ns
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
@@ -57,6 +57,8 @@ class ActiveRun(ContentVerbs):
         self.on_stop: list[Callable[[], None]] = []
         self._writer: Any = writer  # a RunWriter, then _Ended
         self._point: Callable[[str, float, int, int], None] = writer.point
+        ahead_ns = writer.ahead_ns  # 0 but for a run that was begun where the clock is ahead
+        self._now_ns = time_ns if not ahead_ns else lambda: time_ns() + ahead_ns
         self._params = dict(params)
         self._metric_keys: set[str] = set()
         self._pid = os.getpid()
@@ -98,7 +100,7 @@ class ActiveRun(ContentVerbs):
             step = 0
         elif type(step) is not int:
             step = check.step(key, step)
-        micros = time_ns() // 1000 if timestamp is None else check.timestamp_us(timestamp)
+        micros = self._now_ns() // 1000 if timestamp is None else check.timestamp_us(timestamp)
         try:
             self._point(key, value, step, micros)
         except struct.error:  # dearer to look at each step than to let packing refuse it
@@ -129,7 +131,7 @@ class ActiveRun(ContentVerbs):
             }
             known.update(metrics)
         at = step if type(step) is int else check.step("step", step or 0)
-        micros = time_ns() // 1000 if timestamp is None else check.timestamp_us(timestamp)
+        micros = self._now_ns() // 1000 if timestamp is None else check.timestamp_us(timestamp)
         try:
             self._writer.points(metrics, at, micros)
         except struct.error:
@@ -157,7 +159,8 @@ class ActiveRun(ContentVerbs):
         from tracksite.tracking.series import columns
 
         key = check.key("metric", key)
-        self._writer.series(key, *columns(key, values, steps, timestamps))
+        now_us = self._now_ns() // 1000
+        self._writer.series(key, *columns(key, values, steps, timestamps, now_us=now_us))
 
     def log_param(self, key: str, value: Value) -> Value:
         """Log one param: a setting that the run was started with.
@@ -253,7 +256,7 @@ class ActiveRun(ContentVerbs):
             ArgumentError: another status.
             StoreError: something could not be saved.
         """
-        word, at = end_status(status), ended_at or datetime.now(UTC)
+        word, at = end_status(status), ended_at or self._now()
         self._stop(word, lambda writer: self._say_end(writer, word, error, at))
 
     def release(self) -> None:
@@ -302,6 +305,9 @@ class ActiveRun(ContentVerbs):
 
     def __repr__(self) -> str:
         return f"<ActiveRun {self.name!r} {self.run_id} of {self.info.experiment!r}>"
+
+    def _now(self) -> datetime:
+        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=self._now_ns() // 1000)
 
     def _patch(self, **fields: Any) -> None:
         self._writer.patch(**fields)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 from tracksite.errors import ArgumentError
@@ -23,8 +22,10 @@ def columns(
     values: Sequence[float],
     steps: Sequence[int] | None,
     timestamps: Sequence[int | datetime] | None,
+    *,
+    now_us: int,
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
-    """Return values, steps and timestamps in microseconds.
+    """Return values, steps and timestamps in microseconds; `now_us` where there are none.
 
     Raises:
         ArgumentError: not one-dimensional, lengths that differ, steps that are not whole.
@@ -39,7 +40,7 @@ def columns(
     count = len(numbers)
     at = np.arange(count, dtype=np.int64) if steps is None else _steps(key, steps, count)
     if timestamps is None:
-        times = np.full(count, time.time_ns() // 1000, dtype=np.int64)
+        times = np.full(count, now_us, dtype=np.int64)
     else:
         times = np.array([check.timestamp_us(one) for one in timestamps], dtype=np.int64)
         _same_length(key, "timestamps", times, count)
