@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from tracksite.errors import DamageError, NotFoundError, StoreError
 from tracksite.schema import FORMAT, FORMATS, Snapshot
-from tracksite.store import clock, doubled, marking, packs, parts, reading, snapshots
+from tracksite.store import clock, decoding, doubled, marking, packs, parts, reading, snapshots
 from tracksite.store.ids import check_run_id, new_writer
 from tracksite.store.patches import merge, normalise, to_table
 from tracksite.store.writer import RunWriter
@@ -150,9 +150,12 @@ class LocalStore:
         )
 
     def _last_seq(self, run_id: str) -> int:
-        taken = [part.seq for part in self._parts({run_id})]
+        """Return the greatest number that is known of a run: of its segments and later edits."""
+        loose = self._parts({run_id})
+        taken = [part.seq for part in loose]
+        taken += decoding.edit_numbers(self.root / "log", loose)
         taken += packs.packed_numbers(self.root, run_id)
-        taken += [int(name["seq"]) for name in reading.segment_names(self.root / "live", {run_id})]
+        taken += reading.live_numbers(self.root / "live", run_id, {part.hash for part in loose})
         return max(taken, default=0)
 
     def _parts(self, run_ids: Collection[str] | None) -> list[parts.PartName]:
