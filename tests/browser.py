@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from axe_playwright_python.sync_playwright import Axe
+import axe_playwright_python
 from playwright.sync_api import (
     Browser,
     BrowserContext,
@@ -26,7 +26,10 @@ from playwright.sync_api import (
     Request,
     Response,
     Route,
+    expect,
 )
+
+from tests.waiting import HANG_MS, until
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 # Root needs --no-sandbox; the others keep Chromium from looking for its maker's servers.
@@ -39,8 +42,9 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-TIMEOUT_MS = 15_000
 LOOPBACK = ("127.0.0.1", "localhost")
+AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js")
+expect.set_options(timeout=HANG_MS)
 
 WATCH_CSP = """
 document.addEventListener('securitypolicyviolation', event => trackCspViolation(
@@ -49,6 +53,12 @@ document.addEventListener('securitypolicyviolation', event => trackCspViolation(
 """
 # Lets the page's tasks run; without JavaScript there are none, and a timer would never fire.
 TURN = "() => matchMedia('(scripting: none)').matches || new Promise(done => setTimeout(done))"
+# What was changed is laid out, observed, scrolled to and painted after the second of two frames.
+FRAMES = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+RUN_AXE = """
+options => axe.run({resultTypes: ['violations'], ...options}).then(found => found.violations)
+"""
+Look = tuple[str, dict[str, int]]  # colour scheme, viewport
 # Chromium repeats these on the console; they are reported once, by what they are.
 REPEATED = ("Failed to load resource", "Content Security Policy")
 
@@ -67,7 +77,7 @@ class Problem:
 
 def launch(playwright: Playwright) -> Browser:
     """Start Debian's Chromium, headless."""
-    return playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    return playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS, timeout=HANG_MS)
 
 
 def is_local(url: str) -> bool:
@@ -102,7 +112,7 @@ def watch(context: BrowserContext, problems: list[Problem]) -> None:
         if response.status >= 400:
             add("request", f"{response.url} {response.status}")
 
-    context.set_default_timeout(TIMEOUT_MS)
+    context.set_default_timeout(HANG_MS)
     context.route("**/*", cut)
     context.expose_function("trackCspViolation", lambda text: add("csp", text))
     context.add_init_script(WATCH_CSP)
@@ -119,9 +129,26 @@ def settle(context: BrowserContext) -> None:
             page.evaluate(TURN)
 
 
+def still(page: Page) -> None:
+    """Wait until what was changed just now has its place on the screen."""
+    page.evaluate(FRAMES)
+
+
+def fault(page: Page, problems: list[Problem]) -> Problem:
+    """Wait for the next fault of a page, and take it out."""
+    until(lambda: problems, lambda: settle(page.context))
+    return problems.pop(0)
+
+
+def look_of(page: Page) -> Look:
+    """Return the colour scheme and the size of a page."""
+    dark = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
+    return "dark" if dark else "light", page.viewport_size
+
+
 def run_axe(page: Page, options: dict[str, Any] | None) -> list[str]:
-    """Run axe-core in a page whose context bypasses CSP; one line for each violation."""
-    found = Axe().run(page, options=options).response["violations"]
+    """Run axe-core, which the page has loaded; one line for each violation."""
+    found = page.evaluate(RUN_AXE, options or {})
     return [
         f"{rule['id']} ({rule['impact']}): {rule['help']}: "
         + ", ".join(" ".join(map(str, node["target"])) for node in rule["nodes"])

@@ -6,8 +6,9 @@
 `new_page`  `new_page(**context_options) -> Page`: the same with other settings, such as
             color_scheme="dark", java_script_enabled=False or viewport={...}
 `problems`  the faults so far; a test that expects one takes it out: `problems.pop()`
-`axe`       `axe(page, prepare=None, options=None) -> list[str]`: the accessibility violations
-            at the page's URL, after `prepare(page)` if what matters opens only on a click
+`axe`       `axe(page, prepare=None, options=None, looks=()) -> list[str]`: the accessibility
+            violations at the page's URL, after `prepare(page)` if what matters opens only on a
+            click, in each look: a colour scheme and a viewport; by default as the page is
 `serve`     `serve(folder, sub_path="") -> str`: the URL, with a slash at its end, under which
             a static file host serves `folder`
 """
@@ -17,20 +18,34 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.browser import Problem, file_host, launch, run_axe, settle, watch
+from tests.browser import (
+    AXE,
+    Look,
+    Problem,
+    file_host,
+    launch,
+    look_of,
+    run_axe,
+    settle,
+    still,
+    watch,
+)
+from tests.waiting import HANG_MS
+from tests.workers import pytest_xdist_make_scheduler  # noqa: F401 (a hook)
 
 # The same commit has the same result: HYPOTHESIS_PROFILE=explore draws new examples. No
-# deadline, because a busy machine is no fault of the code.
-settings.register_profile("repeatable", derandomize=True, deadline=None)
-settings.register_profile("explore", max_examples=1000, deadline=None, print_blob=True)
+# deadline and no complaint about slow draws, because a busy machine is no fault of the code.
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("repeatable", PATIENT, derandomize=True)
+settings.register_profile("explore", PATIENT, max_examples=1000, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 
@@ -97,33 +112,36 @@ def page(new_page: Callable[..., Page]) -> Page:
 
 
 @pytest.fixture
-def axe(browser: Browser) -> Callable[..., list[str]]:
+def axe(browser: Browser) -> Iterator[Callable[..., list[str]]]:
     """Check what a page shows for accessibility, with axe-core.
 
     axe-core writes inline styles, which the page's CSP forbids. So the page's URL is opened
     again, with the same size and colour scheme, in a context that bypasses CSP.
     """
+    with contextlib.closing(browser.new_context(bypass_csp=True)) as context:
+        context.set_default_timeout(HANG_MS)
+        context.add_init_script(path=AXE)
 
-    def check(
-        page: Page,
-        prepare: Callable[[Page], object] | None = None,
-        options: dict[str, Any] | None = None,
-    ) -> list[str]:
-        dark = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
-        with contextlib.closing(
-            browser.new_context(
-                bypass_csp=True,
-                viewport=page.viewport_size,
-                color_scheme="dark" if dark else "light",
-            )
-        ) as context:
-            twin = context.new_page()
-            twin.goto(page.url, wait_until="load")
-            if prepare:
-                prepare(twin)
-            return run_axe(twin, options)
+        def check(
+            page: Page,
+            prepare: Callable[[Page], object] | None = None,
+            options: dict[str, Any] | None = None,
+            looks: Sequence[Look] = (),
+        ) -> list[str]:
+            found: list[str] = []
+            with contextlib.closing(context.new_page()) as twin:
+                for number, (scheme, size) in enumerate(looks or [look_of(page)]):
+                    twin.set_viewport_size(size)
+                    twin.emulate_media(color_scheme=scheme)
+                    if number == 0:
+                        twin.goto(page.url, wait_until="load")
+                        (prepare or still)(twin)
+                    else:
+                        still(twin)
+                    found += run_axe(twin, options)
+            return found
 
-    return check
+        yield check
 
 
 @pytest.fixture

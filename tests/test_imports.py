@@ -42,6 +42,8 @@ READ = {"query", "analysis", "charts", "pages", "render", "site", "watch"}
 AGREED = {
     ("tracksite.tracking.search", "query"),
     ("tracksite.mlflow_plugin.ledger", "query"),
+    ("tracksite.mlflow_plugin.lifecycle", "query"),
+    ("tracksite.mlflow_plugin.registered", "query"),
     ("tracksite.importers.known", "query"),
 }
 # The demo trains as users do: through the public names.

@@ -9,6 +9,9 @@ from pathlib import Path
 import altair as alt
 import pytest
 
+from tests.browser import settle
+from tests.waiting import until
+
 VENDOR = Path(__file__).parents[1] / "templates" / "assets" / "vendor"
 ROWS = json.loads((VENDOR / "vendor.json").read_text())
 SCRIPTS = [row for row in ROWS if row["file"].endswith(".js")]
@@ -121,7 +124,7 @@ def test_vega_needs_its_interpreter_under_the_sites_csp(page, problems, tmp_path
     """Without `ast: true` the CSP stops Vega: so the chart above was drawn under that CSP."""
     script = EMBED.replace("ast: true, ", "").replace("SPEC", json.dumps(SPEC))
     page.goto(_site(tmp_path, script.replace("RENDERER", "'svg'")).as_uri())
-    page.wait_for_timeout(300)
+    until(lambda: {it.kind for it in problems} >= {"csp", "page"}, lambda: settle(page.context))
     assert {problem.kind for problem in problems} == {"csp", "page"}
     assert any("script-src" in problem.text for problem in problems)
     problems.clear()

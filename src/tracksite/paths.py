@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from tracksite.errors import ArgumentError
+from tracksite.errors import ArgumentError, NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -32,10 +32,13 @@ ACTIVE = frozenset(
     " wasm css swf pdf hta htc vbs php php5 phtml cgi asp aspx jsp manifest webmanifest appcache"
     " map".split()
 )
+# What Windows takes for a device, whatever follows the first dot.
+RESERVED = re.compile(
+    r"(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³]) *(?:\.|$)", re.IGNORECASE
+)
 _PLAIN_SEGMENT = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._+=@,()-]*[A-Za-z0-9_+=@,()-])?")
 _RUN_FILE = re.compile(r"runs/([0-9a-f]{32})/")
 _RUN_PAGE = re.compile(r"runs/([0-9a-f]{32})/index\.html")
-_RESERVED = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$)", re.IGNORECASE)
 _LONGEST_SEGMENT, _LONGEST_PATH = 100, 180
 
 
@@ -110,7 +113,8 @@ def inside(folder: Path, name: str) -> Path:
 
     Raises:
         ArgumentError: the name is absolute, climbs out, or passes through a symbolic link, or
-            there is no such regular file.
+            something else than a regular file has it.
+        NotFoundError: nothing has that name.
     """
     path = PurePosixPath(name)
     parts = path.parts
@@ -121,8 +125,10 @@ def inside(folder: Path, name: str) -> Path:
         place /= part
         if place.is_symlink():
             raise ArgumentError(f"{name!r} passes through a symbolic link: log the file itself.")
+    if not place.exists():
+        raise NotFoundError(f"{name!r} is not among the run's artifacts: copy it there.")
     if not place.is_file():
-        raise ArgumentError(f"{name!r} is missing from the run's artifacts: log it again.")
+        raise ArgumentError(f"{name!r} is no regular file: log the file itself.")
     return place
 
 
@@ -164,7 +170,7 @@ def _plain(name: str) -> bool:
     return len(name) <= _LONGEST_PATH and all(
         len(part) <= _LONGEST_SEGMENT
         and _PLAIN_SEGMENT.fullmatch(part) is not None
-        and _RESERVED.match(part) is None
+        and RESERVED.match(part) is None
         for part in name.split("/")
     )
 

@@ -53,12 +53,14 @@ INT_FIELDS = ("version",)  # of a model version
 SCALAR_FIELDS = (*TEXT_FIELDS, *TIME_FIELDS, *BOOL_FIELDS, *INT_FIELDS)
 
 PRIVATE_TAGS = "tracksite.mlflow."  # tags that begin so are for MLflow's clients, never shown
+RENAMED_TAG = f"{PRIVATE_TAGS}renamed"  # of an experiment or model: the name that it goes by now
+OWNER_TAG = f"{PRIVATE_TAGS}owner"  # of a version: whose artifacts its files are, if not its run's
 
 # The list fields of a patch: each item has a key, and the last write of a key wins.
 LIST_KEYS: dict[str, str] = {
     "params": "key",
     "tags": "key",  # text null: the tag is removed
-    "aliases": "key",  # of a model: alias -> version as text; null: removed
+    "aliases": "key",  # of a model: alias -> identity of a version; null: removed
     "environment": "key",  # python, os, cpu, memory, gpu…, package:<name>
     "artifacts": "path",
     "inputs": "name",
@@ -83,7 +85,7 @@ def runs_schema(number: int = FORMAT) -> pa.Schema:
             ("path", pa.string()),
             ("bytes", pa.int64()),
             ("sha256", pa.string()),
-            ("file", pa.string()),  # where it lies among the run's artifacts; null: at `path`
+            ("file", pa.string()),  # where it lies below artifacts/<run_id>/; null: at path
         ],
         "inputs": [
             ("name", pa.string()),

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tracksite.analysis.retention import expired
+from tracksite.analysis.retention import expired, judged
 from tracksite.query.runs import fold
 from tracksite.store.ids import new_run_id
 from tracksite.store.local import LocalStore, open_store
@@ -32,7 +32,13 @@ def log(store: LocalStore, f1: float = 0.0, **fields) -> str:
 
 def gone(store: LocalStore, before: datetime = FUTURE, **rules) -> set[str]:
     """Return the ids of the runs that may go."""
-    return set(expired(fold(store.snapshot()), before, **rules)["run_id"])
+    return set(expired(judged(fold(store.snapshot()), before, **rules))["run_id"])
+
+
+def reasons(store: LocalStore, **rules) -> dict[str, str | None]:
+    """Return why each old run stays; None where it may go."""
+    frame = judged(fold(store.snapshot()), FUTURE, **rules)
+    return dict(frame.select("run_id", "stays").iter_rows())
 
 
 def test_only_old_runs_go(store):
@@ -85,3 +91,27 @@ def test_runs_in_progress_stay_and_deleted_runs_go(store):
     store.write_patch(deleted, "run", {"deleted": True})
     assert gone(store, keep_tagged=["keep"]) == {deleted}
     writer.close()
+
+
+def test_what_a_living_version_needs_stays_and_it_is_said_why(store):
+    """The run of a version, the run with its files, and all above them stay; once it is gone, none.
+
+    What a version that was deleted came from may go.
+    """
+    top = log(store)
+    run, owner = log(store, parent_run_id=top), log(store)
+    version = new_run_id()
+    tags = {"tracksite.mlflow.owner": owner}
+    fields = {"name": "m", "version": 1, "source_run_id": run, "source_path": "x", "tags": tags}
+    store.write_patch(version, "model_version", fields)
+    assert reasons(store) == {top: "parent", run: "model", owner: "model"}
+    store.write_patch(version, "model_version", {"deleted": True})
+    assert reasons(store) == {top: None, run: None, owner: None}
+
+
+def test_parents_of_runs_in_other_experiments_stay(store):
+    """A run stays while one that is nested in it does, also where that is not looked at."""
+    parent, other = log(store), log(store)
+    child = log(store, parent_run_id=parent, experiment="other")
+    assert reasons(store, experiment="e") == {parent: "parent", other: None}
+    assert gone(store) == {parent, other, child}

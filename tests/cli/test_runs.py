@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from tests.cli.conftest import RUNS
+from tests.site import stores
 
 
 def rows(text):
@@ -163,6 +164,21 @@ def test_diff_in_a_pipe(tracksite, store):
     assert "depth" not in short.stdout
     assert "--all" in short.stderr
     assert ["params", "depth", "3", "3"] in rows(whole.stdout)
+
+
+def test_what_is_named_and_not_there_is_said(tracksite, tmp_path):
+    """Models and show name the run, the files, the version or the parent that the store lacks."""
+    ids = stores.dangling(tmp_path / "lost")
+    nowhere = f"run {stores.NOWHERE[:8]}… is not in this store"
+    listed = tracksite("models", tmp_path / "lost")
+    assert f"lost: version 1 names its run, but {nowhere}." in listed.stderr
+    told = json.loads(tracksite("models", tmp_path / "lost", "--json").stdout)
+    assert {model["name"]: len(model["missing"]) for model in told} == {"kept": 0, "lost": 5}
+    assert told[1]["aliases"] == {}
+    place = ("--store", tmp_path / "lost")
+    assert nowhere in tracksite("show", ids["orphan"], *place).stderr
+    found = json.loads(tracksite("show", ids["child of deleted"], *place, "--json").stdout)
+    assert found["missing"] == [f"its parent: run {ids['deleted'][:8]}… is deleted"]
 
 
 def test_models_lists_versions_with_stage_and_aliases(tracksite, store):

@@ -39,6 +39,16 @@ from tracksite.store.verifying import verify
 
 
 
+# Copies have something in common: a run that has ended, one that goes on, a registered model.
+BEGINNING = [
+    ("log", 0, 0, 2),
+    ("begin", 0, 0, 1),
+    ("register", 0, 0, 0),
+    ("bring", 1, 0, 0),
+    ("bring", 2, 0, 0),
+]
+
+
 def found_in(store: LocalStore, *, still: bool = True) -> tuple[Answer, Any]:
     """Return what a store says in the form of the oracle, and all that it says.
 
@@ -141,7 +151,7 @@ def played(actions: list[tuple[Any, ...]], clocks: list[int], draw: random.Rando
     try:
         with world() as made:
             copies = Copies(made, folder, clocks)
-            for action in actions:
+            for action in (*BEGINNING, *actions):
                 copies.act(*action)
             for host in copies.hosts:
                 with made.turn(host):

@@ -15,28 +15,35 @@ from tracksite.query import runs as query
 from tracksite.store.local import open_store
 
 
-@pytest.fixture
-def small(monkeypatch):
+@pytest.fixture(scope="module")
+def small():
     """A demo of six runs."""
-    monkeypatch.setattr(
-        forest, "GRID", {"n_estimators": (2, 20), "max_depth": (8,), "min_samples_split": (2,)}
-    )
-    monkeypatch.setattr(forest, "SEEDS", (0,))
-    monkeypatch.setattr(forest, "WORTHY_F1", 0.5)
-    monkeypatch.setattr(network, "RATES", (0.1, 1.0))
-    monkeypatch.setattr(network, "ACTIVATIONS", ("relu", "identity"))
-    monkeypatch.setattr(network, "SEEDS", (0,))
-    monkeypatch.setattr(network, "EPOCHS", 18)
+    grid = {"n_estimators": (2, 20), "max_depth": (8,), "min_samples_split": (2,)}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(forest, "GRID", grid)
+        patch.setattr(forest, "SEEDS", (0,))
+        patch.setattr(forest, "WORTHY_F1", 0.5)
+        patch.setattr(network, "RATES", (0.1, 1.0))
+        patch.setattr(network, "ACTIVATIONS", ("relu", "identity"))
+        patch.setattr(network, "SEEDS", (0,))
+        patch.setattr(network, "EPOCHS", 18)
+        yield
+
+
+@pytest.fixture(scope="module")
+def trained(small, tmp_path_factory):
+    """A demo that was run: its result, what it told, and its folder."""
+    folder, told = tmp_path_factory.mktemp("trained") / "demo", []
+    return demo.run(folder, lambda done, total: told.append((done, total))), told, folder
 
 
 def _runs(result):
     return query.runs(query.fold(open_store(result.store).snapshot()))
 
 
-def test_demo_trains_both_experiments_and_builds_their_site(small, tmp_path):
+def test_demo_trains_both_experiments_and_builds_their_site(trained):
     """The runs of both experiments are in the store, each has a page, and progress was told."""
-    told = []
-    result = demo.run(tmp_path / "demo", lambda done, total: told.append((done, total)))
+    result, told, _ = trained
     runs = _runs(result)
     assert told == [(n, 6) for n in range(1, 7)]
     assert result.trained == 6
@@ -49,9 +56,9 @@ def test_demo_trains_both_experiments_and_builds_their_site(small, tmp_path):
     assert "Reading digits" in (result.site / "index.html").read_text()
 
 
-def test_forests_are_children_with_metrics_figures_and_data(small, tmp_path):
+def test_forests_are_children_with_metrics_figures_and_data(trained):
     """Each forest is in the parent run, and logs params, scores, pictures and its data sets."""
-    runs = _runs(demo.run(tmp_path)).filter(experiment=forest.EXPERIMENT)
+    runs = _runs(trained[0]).filter(experiment=forest.EXPERIMENT)
     (parent,) = runs.filter(pl.col("parent_run_id").is_null())["run_id"]
     children = runs.filter(parent_run_id=parent).to_dicts()
     for child in children:
@@ -66,9 +73,9 @@ def test_forests_are_children_with_metrics_figures_and_data(small, tmp_path):
     assert f1[0] > f1[1] > 0.5  # newest first: more trees read better
 
 
-def test_network_that_diverges_is_failed_and_its_loss_infinite(small, tmp_path):
+def test_network_that_diverges_is_failed_and_its_loss_infinite(trained):
     """A rate that is too high ends in a failed run with a traceback and a loss of infinity."""
-    runs = _runs(demo.run(tmp_path)).filter(experiment=network.EXPERIMENT)
+    runs = _runs(trained[0]).filter(experiment=network.EXPERIMENT)
     (failed,) = runs.filter(status="failed").to_dicts()
     assert "non-finite" in failed["error"]
     loss = {it["key"]: it["last"] for it in failed["metrics"]}["train/loss"]
@@ -76,10 +83,9 @@ def test_network_that_diverges_is_failed_and_its_loss_infinite(small, tmp_path):
     assert runs.filter(status="finished").height == 3
 
 
-def test_best_forest_is_in_production_and_loads(small, tmp_path):
+def test_best_forest_is_in_production_and_loads(trained):
     """The newest version is the champion in production, the one before in staging; both work."""
-    result = demo.run(tmp_path)
-    tracksite.set_tracking_uri(result.store)
+    tracksite.set_tracking_uri(trained[0].store)
     try:
         versions = tracksite.search_model_versions(forest.MODEL)
         stages = {it.version: it.current_stage for it in versions}
@@ -90,11 +96,11 @@ def test_best_forest_is_in_production_and_loads(small, tmp_path):
     assert champion.predict([[0.0] * 64]).shape == (1,)
 
 
-def test_finished_demo_is_not_trained_again(small, tmp_path):
+def test_finished_demo_is_not_trained_again(trained):
     """A second call builds what is there; the store stays as it is."""
-    first = demo.run(tmp_path)
+    first, _, folder = trained
     before = open_store(first.store).state()
-    again = demo.run(tmp_path)
+    again = demo.run(folder)
     assert (again.trained, again.pages) == (0, 0)
     assert open_store(first.store).state() == before
 

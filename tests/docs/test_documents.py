@@ -8,12 +8,12 @@ import re
 import shlex
 import shutil
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
 import time
 import tomllib
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -21,6 +21,7 @@ import pytest
 
 import tracksite
 from tests.docs.pages import PAGES, ROOT, blocks, cli_page
+from tests.waiting import HANG_S, held_port
 from tracksite import config, schema
 from tracksite.tracking import target
 
@@ -99,38 +100,45 @@ def _watch(command, folder):
     with watch:
         url = watch.stdout.readline().strip()
         try:
-            with urllib.request.urlopen(url, timeout=60) as answer:
+            with urllib.request.urlopen(url, timeout=HANG_S) as answer:
                 assert b"<html" in answer.read()
         finally:
             watch.send_signal(signal.SIGINT)
-            talk = watch.communicate(timeout=60)[1]
+            talk = watch.communicate(timeout=HANG_S)[1]
     assert watch.returncode == 0, talk
 
 
 def _serve(command, folder):
-    """MLflow's server comes up and answers with what is in the store."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{free.getsockname()[1]}"
-    server = subprocess.Popen(
-        [*shlex.split(command), "--port", url.rpartition(":")[2]],
-        cwd=folder,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    """MLflow's server comes up, however long it takes, and answers with what is in the store."""
+    with held_port() as port, (folder / "server.log").open("w+") as log:
+        server = subprocess.Popen(
+            [*shlex.split(command), "--port", str(port)],
+            cwd=folder,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        asked = "/api/2.0/mlflow/experiments/get-by-name?experiment_name=Default"
+        try:
+            while (told := _answer(f"http://127.0.0.1:{port}{asked}")) is None:
+                assert server.poll() is None, Path(log.name).read_text()
+                time.sleep(0.2)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(server.pid, signal.SIGTERM)
+            server.wait(HANG_S)
+        assert b'"experiment_id": "0"' in told
+
+
+def _answer(url):
+    """What a server says, or None while nobody listens there yet."""
     try:
-        asked = f"{url}/api/2.0/mlflow/experiments/get-by-name?experiment_name=Default"
-        for _ in range(300):
-            assert server.poll() is None, command
-            with contextlib.suppress(OSError), urllib.request.urlopen(asked, timeout=60) as answer:
-                assert b'"experiment_id": "0"' in answer.read()
-                return
-            time.sleep(0.2)
-        pytest.fail(f"no answer: {command}")
-    finally:
-        os.killpg(server.pid, signal.SIGTERM)
-        server.wait(timeout=60)
+        with urllib.request.urlopen(url, timeout=HANG_S) as answer:
+            return answer.read()
+    except urllib.error.HTTPError as error:
+        return error.read()
+    except OSError:
+        return None
 
 
 def _execute(block, page, names):

@@ -90,7 +90,6 @@ def visit(page, built):
     """`visit(experiment, fragment="", page=…)`: open an experiment's page from file://."""
 
     def go(name, fragment="", page=page):
-        page.set_default_timeout(8000)
         page.goto((built / experiment_page(name)).as_uri() + fragment)
         if name != EMPTY and page.evaluate("'tracksite' in window"):
             shown = "() => document.querySelector('[data-board=count]').textContent"

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
+from playwright.sync_api import expect
 
+from tests.browser import still
 from tests.experiment.conftest import CONSTANT, CURVES, EMPTY, GRID, HOSTILE
 from tracksite.pages.script import data_script
 from tracksite.render import TEMPLATES
@@ -17,6 +20,20 @@ def reach(page, selector, drawn):
     """Scroll to a part of the page and wait until it is drawn."""
     page.locator(selector).first.scroll_into_view_if_needed()
     page.locator(drawn).first.wait_for()
+
+
+def drawn(page):
+    """Scroll through the page until everything that it draws is drawn."""
+    still(page)  # what has nothing to show is hidden by now
+    for part, shown in (
+        ("[data-vega]", "svg"),
+        ("[data-curves]", ".curve-plot canvas"),
+        ("[data-parallel]", "canvas"),
+    ):
+        for place in page.locator(f"{part}:visible").all():
+            place.scroll_into_view_if_needed()
+            place.locator(shown).first.wait_for()
+    still(page)
 
 
 def test_impact_is_drawn_when_it_is_reached(visit):
@@ -56,6 +73,20 @@ def test_figures_follow_the_theme(visit):
         ".some(path => path.getAttribute('fill') === fill)",
         arg=before,
     )
+
+
+def test_figures_that_are_being_drawn_follow_the_theme_too(visit):
+    """A figure whose drawing had begun when the theme changed ends in the new colours."""
+    page = visit(GRID)
+    page.evaluate("""() => new MutationObserver((_, watch) => {
+      if (!document.querySelector('#impact svg')) return;
+      watch.disconnect();
+      for (let n = 0; n < 2; n++) document.querySelector('[data-theme-toggle]').click();
+    }).observe(document.body, {subtree: true, childList: true})""")
+    reach(page, "#impact [data-vega]", "#impact svg")
+    bar = page.locator("#impact .mark-rect path, #impact .mark-symbol path").first
+    assert page.evaluate("tracksite.isDark()")
+    expect(bar).to_have_attribute("fill", page.evaluate("tracksite.colour('--c1')"))
 
 
 @pytest.mark.parametrize(
@@ -112,8 +143,7 @@ def test_cursor_reads_out_every_run(visit):
     page.locator(".u-over").first.hover()
     tip = page.locator(".curve-tip").first
     tip.wait_for()
-    assert tip.inner_text().startswith("step ")
-    assert tip.inner_text().count("lr-") == 4
+    expect(tip).to_have_text(re.compile("^step (.*lr-){4}"))
 
 
 def test_brush_by_keyboard_filters_the_leaderboard(visit):
@@ -123,28 +153,25 @@ def test_brush_by_keyboard_filters_the_leaderboard(visit):
     axis.focus()
     for _ in range(3):
         page.keyboard.press("ArrowUp")
-    found = page.locator("[data-board=count]").inner_text()
-    assert found == "28 of 82 runs"
-    assert "brush=" in page.url
+    count = page.locator("[data-board=count]")
+    expect(count).to_have_text("28 of 82 runs")
+    expect(page).to_have_url(re.compile("brush="))
     page.get_by_role("button", name="Remove the brush trees").click()
-    assert page.locator("[data-board=count]").inner_text() == "82 of 82 runs"
+    expect(count).to_have_text("82 of 82 runs")
 
 
 def test_brush_by_mouse_filters_the_leaderboard(visit):
     """A drag along an axis of texts keeps the runs with those texts."""
     page = visit(GRID)
     axis = page.get_by_role("slider", name="Brush on depth")
-    axis.scroll_into_view_if_needed()
-    box = axis.bounding_box()
-    x = box["x"] + box["width"] / 2
-    page.mouse.move(x, box["y"] + 2)
+    drawn(page)  # nothing moves any more
+    axis.hover(position={"x": 14, "y": 2})
     page.mouse.down()
-    page.mouse.move(x, box["y"] + box["height"] * 0.2, steps=4)
+    box = axis.bounding_box()
+    page.mouse.move(box["x"] + 14, box["y"] + box["height"] * 0.2, steps=4)
     page.mouse.up()
-    page.wait_for_function(
-        "() => document.querySelector('[aria-label=\"Brush on depth\"]').ariaValueText === 'None'"
-    )
-    assert page.locator("[data-board=count]").inner_text() == "27 of 82 runs"
+    expect(axis).to_have_attribute("aria-valuetext", "None")
+    expect(page.locator("[data-board=count]")).to_have_text("27 of 82 runs")
 
 
 @pytest.mark.parametrize("name", [GRID, CURVES, EMPTY, CONSTANT, HOSTILE])
@@ -153,9 +180,7 @@ def test_page_has_no_accessibility_violation(visit, new_page, axe, name, scheme)
     """Axe-core finds nothing, with the menu of columns open and every chart drawn, at 390 px."""
 
     def prepare(page):
-        for section in page.locator("section:not([hidden])").all():
-            section.scroll_into_view_if_needed()
-        page.wait_for_timeout(500)
+        drawn(page)
         if page.get_by_text("Columns").count():
             page.get_by_text("Columns").click()
 

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from playwright.sync_api import expect
 
 import tracksite
 from tests.experiment.test_charts_js import reach
@@ -165,8 +166,9 @@ def test_page_shows_means_first_and_single_runs_at_a_switch(opened):
     assert "95 % interval of the mean" in words(opened)
     assert "of two runs their range" in words(opened)
     opened.locator(".u-over").first.hover()
-    tip = opened.locator(".curve-tip").first.inner_text()
-    assert re.search(r"0\.\d+ \(0\.\d+ to 0\.\d+\) rate 0\.12", tip)
+    tip = opened.locator(".curve-tip").first
+    expect(tip).to_have_text(re.compile(r"0\.\d+ \(0\.\d+ to 0\.\d+\) rate 0\.12"))
+    expect(tip).to_be_visible()
     opened.get_by_label("Mean of repeats").uncheck()
     assert opened.get_by_role("button", name="rate 0.13, seed 1", exact=True).is_visible()
     assert "Curves are kept for the 20 best of 26 runs." in words(opened)

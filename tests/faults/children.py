@@ -12,8 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.faults.tally import HANG, Tally
+from tests.waiting import HANG_S
 
-WAIT_S = 120.0  # a process that takes longer hangs
 Say = Callable[[int], object]
 _WORD = 16  # bytes of what is said: a run id fits
 
@@ -63,7 +63,7 @@ class Child:
 
     def wait_for(self, words: int) -> None:
         """Wait until it has said so many words, or has ended."""
-        deadline = time.monotonic() + WAIT_S
+        deadline = time.monotonic() + HANG_S
         while len(self._heard) < words * _WORD and self._reader.is_alive():
             self._reader.join(0.002)
             if time.monotonic() > deadline:
@@ -74,7 +74,7 @@ class Child:
         """Let go of it, so that the kernel serves it again."""
         assert self._strace is not None
         self._strace.terminate()
-        self._strace.wait(WAIT_S)
+        self._strace.wait(HANG_S)
 
     def kill(self) -> list[int]:
         """Kill it, which must not have ended by itself; return what it had said."""
@@ -85,14 +85,14 @@ class Child:
 
     def wait(self) -> int:
         """Wait for its end; return its exit code: -9 where it was killed."""
-        self._process.join(WAIT_S)
+        self._process.join(HANG_S)
         if self._process.exitcode is None:
             self._tally.wrong(HANG, 1, f"after {self.said[-3:]}")
             self._process.kill()
             self._process.join()
         if self._strace is not None:
-            self._strace.wait(WAIT_S)
-        self._reader.join(WAIT_S)
+            self._strace.wait(HANG_S)
+        self._reader.join(HANG_S)
         self._gate.close()
         self._ears.close()
         assert self._process.exitcode is not None

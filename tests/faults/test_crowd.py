@@ -15,6 +15,7 @@ from tests.faults.conftest import LONG
 from tests.faults.looks import Look, look, steps
 from tests.faults.tally import DOUBLED, FALSE, HURT, LOST, Tally
 from tests.store.stores import log_run
+from tests.waiting import HANG_S
 from tracksite.store import merging, packing, purging
 from tracksite.store.ids import new_run_id
 from tracksite.store.local import open_store
@@ -23,6 +24,7 @@ from tracksite.store.recovery import recover
 SECONDS = 60.0 if LONG else 3.0
 ALONE, TOGETHER = 5, 3  # writing processes: of runs of their own, and of one run
 POINTS = 50
+GRACE_S = 20.0 if LONG else HANG_S  # longer than a look takes
 PAUSE_S = 0.2  # between two acts of one process, so that the reader gets its turn
 LOOKS = 3  # at least, however slow the machine is
 GONE = "e"  # the experiment of `log_run`, whose runs are removed here
@@ -58,10 +60,9 @@ def keep_on(say: Say, stop: Path, what: Callable[..., object], *args: object) ->
 
 
 def pack(root: Path) -> None:
-    """Pack with a grace that is longer than a look takes."""
-    store = open_store(root)
+    """Save what dead processes logged, and pack."""
     recover(root, now=time.time())
-    packing.pack(root, grace_s=20.0)
+    packing.pack(root, grace_s=GRACE_S)
 
 
 def merge(source: Path, target: Path) -> None:

@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from tests.faults import bodies
-from tests.faults.children import WAIT_S, Child, Say, refused
+from tests.faults.children import Child, Say, refused
 from tests.faults.looks import look, steps
 from tests.faults.tally import Tally
+from tests.waiting import until
 from tracksite.errors import StoreError
-from tracksite.store import livelog
+from tracksite.store import segment
 from tracksite.store.ids import new_run_id
 from tracksite.store.local import open_store
 
@@ -42,10 +43,7 @@ def persist(say: Say, root: Path, run_id: str, stop: Path, *, as_root: bool = Tr
             writer.close()
         except StoreError:
             say(UNSAVED)
-            deadline = time.monotonic() + WAIT_S
-            while look(root).points[run_id].total() < step:
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
+            until(lambda: look(root).points[run_id].total() >= step)
 
 
 def fill(disk: Path) -> Path:
@@ -136,7 +134,7 @@ def test_a_disk_that_stays_away_costs_bounded_memory_and_says_how_much_is_lost(
     store, monkeypatch, recwarn
 ):
     """The buffer in memory has an end: what came before it is saved, what came after is counted."""
-    monkeypatch.setattr(livelog, "MEMORY_BYTES", 1 << 20)
+    monkeypatch.setattr(segment, "MEMORY_BYTES", 1 << 20)
     run_id = new_run_id()
     (store.root / "live").rmdir()
     (store.root / "live").write_text("in the way")

@@ -17,6 +17,7 @@ from tests.faults.conftest import LONG
 from tests.faults.looks import Look, look, steps
 from tests.faults.tally import FALSE, HURT
 from tests.store.stores import log_run, pack
+from tracksite.store import reading
 from tracksite.store.ids import new_run_id
 from tracksite.store.local import open_store
 from tracksite.store.recovery import recover
@@ -58,7 +59,7 @@ def test_a_run_killed_at_a_random_moment_loses_nothing(store, tally, pause_s, fl
         ]  # a log in which nothing was logged leaves no trace
         assert seen.states[run_id] == {**state, "last_at": last_at}
         assert seen.points[run_id] == before.points[run_id]
-    assert not list((store.root / "live").iterdir())
+    assert not reading.open_logs(store.root)
 
 
 def test_ranks_that_are_killed_cost_the_others_nothing(store, tally):
@@ -167,7 +168,7 @@ def test_a_recovery_killed_before_any_call_changes_nothing(strace, tmp_path, tal
         for _ in range(2):
             unhurt(tally, look(root), truth, truth.states, f"call {call}")
             recover(root, now=0)
-        assert not list((root / "live").iterdir())
+        assert not reading.open_logs(root)
 
 
 def test_a_merge_killed_before_any_call_is_finished_by_merging_again(strace, tmp_path, tally):

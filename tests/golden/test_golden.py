@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 from tracksite.cli.app import app
 from tracksite.query import runs as query
+from tracksite.query.registry import model_versions, models
 from tracksite.store.local import open_store
 
 HERE = Path(__file__).parent
@@ -76,8 +77,8 @@ def test_kept_store_shows_every_kind_of_thing(kept):
     assert metrics["last"].is_infinite().any()
     assert (metrics["nan_count"] > 0).any()
     assert artifacts.str.ends_with(".png").any()
-    assert set(query.model_versions(folded)["stage"].drop_nulls()) >= {"Production", "Staging"}
-    assert query.models(folded).explode("aliases").height
+    assert set(model_versions(folded)["stage"].drop_nulls()) >= {"Production", "Staging"}
+    assert models(folded).explode("aliases").height
     assert open_store(kept).snapshot().problems == ()
 
 

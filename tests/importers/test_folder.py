@@ -6,6 +6,7 @@ import math
 import os
 import shutil
 import sys
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -18,7 +19,9 @@ from tracksite.importers.entry import Series
 from tracksite.importers.writing import without
 from tracksite.query import curves, runs
 from tracksite.site import build
+from tracksite.store import artifacts
 from tracksite.store.local import open_store
+from tracksite.store.purging import purge
 
 OTHER = "f" * 32
 
@@ -186,7 +189,8 @@ def test_a_changed_artifact_is_copied_again(mlruns, bring):
     late = file.stat().st_mtime + 3600
     os.utime(file, (late, late))
     assert bring(mlruns.root).artifacts == 1
-    assert (open_store("store").artifact_dir(RUN) / "a.txt").read_text() == "HELLO"
+    (row, _) = _row()["artifacts"]
+    assert artifacts.read(open_store("store").artifact_dir(RUN), row) == b"HELLO"
 
 
 def test_what_was_deleted_here_stays_deleted(mlruns, bring):
@@ -196,6 +200,11 @@ def test_what_was_deleted_here_stays_deleted(mlruns, bring):
     open_store("store").write_patch(RUN, "run", {"deleted": True})
     assert bring(mlruns.root).changed == 0
     assert _row()["deleted"] is True
+    (mlruns.root / "1" / RUN / "params").mkdir()
+    (mlruns.root / "1" / RUN / "params" / "late").write_text("1")
+    assert bring(mlruns.root).changed == 1
+    row = _row()
+    assert (row["deleted"], row["deleted_seq"]) == (True, row["last_seq"])
 
 
 def test_hostile_texts_reach_no_page_as_markup(mlruns, bring, tmp_path):
@@ -262,3 +271,29 @@ def _bag(series):
 def test_points_are_added_as_often_as_they_are_missing(old, more):
     """What is new is the source less what the store has, each point as often as it occurs."""
     assert _bag(without(_series(old + more), _series(old))) == _bag(_series(more))
+
+
+def test_what_two_stores_imported_counts_once_when_they_meet(mlruns, bring):
+    """The same run, imported into two stores, the later one when it was longer: each point once."""
+    lines = [f"{1000 + step} {step / 7} {step}" for step in range(5)]
+    mlruns.run(metrics={"loss": "\n".join(lines[:3])})
+    bring(mlruns.root)
+    shutil.move("store", "other")
+    next(mlruns.root.rglob("loss")).write_text("\n".join(lines))
+    bring(mlruns.root)
+    for older, newer in (("other", "store"), ("store", "other")):
+        met = shutil.copytree(older, f"{older} then {newer}")
+        shutil.copytree(newer, met, dirs_exist_ok=True)
+        found = curves.history(open_store(met).snapshot(), RUN, "loss")
+        assert found["step"].to_list() == [0, 1, 2, 3, 4]
+
+
+def test_a_run_that_was_removed_for_good_can_be_imported_again(mlruns, bring):
+    """Whoever imports it again wants it; it is there, whole, and once."""
+    mlruns.run(metrics={"loss": "1000 0.5 1"})
+    bring(mlruns.root)
+    purge(open_store("store"), [RUN], at=datetime(2026, 1, 1, tzinfo=UTC), by="me", why="")
+    assert _row() is None
+    assert bring(mlruns.root).added == 1
+    assert [step for step, _, _ in _points("loss")] == [1]
+    assert not open_store("store").snapshot().problems

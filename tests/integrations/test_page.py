@@ -100,7 +100,25 @@ def test_lightgbm(tmp_path):
     assert {"importance.csv", "model"} <= _files(run)
 
 
-def test_optuna(tmp_path):
+@pytest.fixture
+def prunes(monkeypatch):
+    """Let a study begin with more trials that are good than its pruner asks for, and a bad one.
+
+    When the bad one begins, all but one of the good ones are complete, whichever thread is slow.
+    """
+    optuna = pytest.importorskip("optuna")
+    create_study = optuna.create_study
+
+    def prepared(**options):
+        study = create_study(**options)
+        for x in [2.0] * 7 + [-5.0]:
+            study.enqueue_trial({"x": x})
+        return study
+
+    monkeypatch.setattr(optuna, "create_study", prepared)
+
+
+def test_optuna(tmp_path, prunes):
     """Optuna: a run for the study, one for each trial, pruned ones too, from two threads."""
     study, *trials = _run_section("optuna", tmp_path)
     assert (study.info.run_name, study.info.status) == ("parabola", "finished")

@@ -17,6 +17,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.store.model_registry.abstract_store import AbstractStore as AbstractRegistry
 from mlflow.store.tracking.abstract_store import AbstractStore
 
+import tracksite
 from tracksite.mlflow_plugin import model_registry_store, tracking_store
 from tracksite.mlflow_plugin import registry as registry_module
 from tracksite.mlflow_plugin import tracking as tracking_module
@@ -25,6 +26,7 @@ from tracksite.mlflow_plugin.unsupported import methods
 from tracksite.mlflow_plugin.uri import folder_of
 from tracksite.query import runs
 from tracksite.store.local import open_store
+from tracksite.tracking import target
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # MLflow's own: stages are deprecated
 
@@ -206,6 +208,27 @@ def test_store_can_be_moved(uri, client, tmp_path):
     there = MlflowClient(tracking_uri=moved, registry_uri=moved)
     uri_there = there.get_run(run_id).info.artifact_uri
     assert Path(uri_there, "notes/a.txt").read_text() == "hello"
+
+
+def test_files_that_tracksite_names_are_no_artifacts_of_their_own(uri, client):
+    """Noting what MLflow wrote keeps to what was logged: neither digests nor older content."""
+    run_id = client.create_run("0").info.run_id
+    client.log_text(run_id, "of MLflow's", "notes.txt")
+    client.set_terminated(run_id)
+    client._tracking_client.store.ledger.close_all()
+    with target.using(str(folder_of(uri))):
+        for text in ("one", "two"):
+            tracksite.MlflowClient().log_text(run_id, text, "notes.txt")
+    client.log_text(run_id, "more", "more.txt")
+    client.set_terminated(run_id)
+    client._tracking_client.store.ledger.close_all()
+    found = {row["path"]: row["bytes"] for row in _rows(uri)[run_id]["artifacts"]}
+    assert found == {"notes.txt": 3, "more.txt": 4}
+    client.log_text(run_id, "again of MLflow's", "notes.txt")
+    client.set_terminated(run_id)
+    client._tracking_client.store.ledger.close_all()
+    rows = {row["path"]: (row["bytes"], row["file"]) for row in _rows(uri)[run_id]["artifacts"]}
+    assert rows == {"notes.txt": (17, None), "more.txt": (4, None)}
 
 
 def test_logged_model_is_an_output_of_its_run(uri, client):

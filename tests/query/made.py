@@ -66,7 +66,7 @@ def snapshot_of(patches: Sequence[Mapping[str, Any]]) -> Snapshot:
     points = pl.DataFrame(pl.from_arrow(points_schema().empty_table()))
     frame = pl.DataFrame(pl.from_arrow(table))
     alive = frozenset(row["run_id"] for row in patches if row["status"] == "running")
-    return Snapshot("id", "/nowhere", frame, {}, points, {}, alive)
+    return Snapshot("/nowhere", frame, {}, points, {}, alive)
 
 
 def frame_of(*patches: Mapping[str, Any]) -> pl.DataFrame:

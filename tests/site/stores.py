@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 import tracksite
-from tracksite.store.ids import new_run_id
+from tracksite.store.ids import model_id, new_run_id
 from tracksite.store.local import open_store
 from tracksite.tracking import capture as capture_module
 
@@ -98,6 +98,32 @@ def _rich() -> None:
     tracksite.log_image(np.zeros((4, 6, 3), dtype="uint8"), "image.png")
     tracksite.log_model({"weights": [1, 2]}, "model", registered_model_name="numbers")
     tracksite.set_registered_model_alias("numbers", "champion", 1)
+
+
+NOWHERE = "0199c2f4000070008000000000000001"
+
+
+def dangling(root: Path) -> dict[str, str]:
+    """Log runs and models that name what is not in the store; name → run id."""
+    log(root)
+    tracksite.set_experiment("dangling")
+    store, ids = open_store(root, create=True), {}
+    for name, parent in (("deleted", None), ("orphan", NOWHERE), ("child of deleted", "deleted")):
+        with tracksite.start_run(run_name=name) as run:
+            ids[name] = run.run_id
+        if parent:
+            told = {"parent_run_id": ids.get(parent, parent)}
+            store.write_patch(run.run_id, "run", told)
+    with tracksite.start_run(run_name="kept") as run:
+        ids["kept"] = run.run_id
+        tracksite.log_model({"weights": [1]}, "model", registered_model_name="kept")
+    tracksite.delete_run(ids["deleted"])
+    for number, source in enumerate((NOWHERE, ids["deleted"], ids["orphan"]), 1):
+        told = {"name": "lost", "version": number, "source_run_id": source, "source_path": "model"}
+        store.write_patch(new_run_id(), "model_version", told)
+    aliases = {"champion": NOWHERE}
+    store.write_patch(model_id("lost"), "model", {"name": "lost", "aliases": aliases})
+    return ids
 
 
 def hostile(root: Path) -> dict[str, str]:

@@ -52,6 +52,28 @@ def test_a_build_from_scratch_elsewhere_gives_the_same_bytes(store, tmp_path):
     assert stores.content(tmp_path / "site") == stores.content(tmp_path / "other place")
 
 
+def test_a_build_after_a_copy_came_in_is_the_same_as_one_from_scratch(tmp_path):
+    """What was deleted, registered and aliased in two copies is on the pages of the old site."""
+    first, second = tmp_path / "runs", tmp_path / "copy"
+    stores.lively(first)
+    stores.plain(first)
+    shutil.copytree(first, second)
+    tracksite.delete_experiment(tracksite.get_experiment_by_name("plain").experiment_id)
+    uri = "models:/numbers/1"
+    tracksite.register_model(uri, "numbers", description="of one")
+    _build(first, tmp_path / "site")
+    stores.plain(second, 1)
+    made = tracksite.register_model(uri, "numbers", description="of the other")
+    tracksite.set_registered_model_alias("numbers", "challenger", made.version)
+    tracksite.create_registered_model("numbers", tags={"seen": "yes"})
+    shutil.copytree(second, first, dirs_exist_ok=True)
+    _build(first, tmp_path / "site")
+    _build(first, tmp_path / "fresh")
+    assert stores.content(tmp_path / "site") == stores.content(tmp_path / "fresh")
+    assert (tmp_path / "site" / paths.experiment_page("plain")).is_file()
+    assert "challenger" in (tmp_path / "site" / paths.model_page("numbers")).read_text()
+
+
 def test_a_changed_run_rewrites_only_the_pages_that_show_it(store, tmp_path):
     """A tag on one run rewrites its own pages, its experiment's and the home page."""
     _build(store, tmp_path / "site")
@@ -262,7 +284,7 @@ def test_an_artifact_that_changed_on_disk_is_not_published_as_genuine(tmp_path):
     assert [it.message for it in report.problems if "notes.txt" in it.message]
     assert not (tmp_path / "site" / "runs" / ids["rich"] / "artifacts" / "notes.txt").exists()
     page = (tmp_path / "site" / paths.run_page(ids["rich"])).read_text()
-    assert "is not what was logged" in page
+    assert "is not the file that was logged" in page
     assert "forged" not in page
     assert _build(tmp_path / "runs", tmp_path / "site").problems == report.problems
 

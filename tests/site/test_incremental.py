@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import random
+import shutil
 import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -14,7 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.site import stores
-from tracksite import site
+from tracksite import paths, site
 from tracksite.config import Settings
 from tracksite.store import packing
 from tracksite.store.ids import experiment_id, new_run_id
@@ -90,6 +91,23 @@ def _artifact(story: _Story) -> None:
     story.store.write_patch(run_id, "run", {"artifacts": told})
 
 
+def _files(story: _Story, ending: str) -> list[Path]:
+    return sorted((story.store.root / "artifacts").glob(f"*/*{ending}"))
+
+
+def _lost(story: _Story) -> None:
+    """An artifact goes, and something else happens, which has the next build look."""
+    story.patch(tags={"note": "lost"})
+    for place in _files(story, ".txt")[:1]:
+        place.rename(place.with_suffix(".away"))
+
+
+def _found(story: _Story) -> None:
+    """One that had gone comes, or comes back."""
+    for place in _files(story, ".away")[:1]:
+        place.rename(place.with_suffix(".txt"))
+
+
 def _version(story: _Story) -> None:
     """Two stores that were merged may have given out the same number."""
     fields = {"name": "m", "version": story.draw.choice([1, 2]), "source_run_id": story.any_run()}
@@ -116,6 +134,8 @@ CHANGES: dict[str, Callable[[_Story], None]] = {
     "delete": lambda story: story.patch(deleted=True),
     "restore": lambda story: story.patch(deleted=False),
     "artifact": _artifact,
+    "lost": _lost,
+    "found": _found,
     "version": _version,
     "described": _described,
     "pack": _pack,
@@ -138,3 +158,48 @@ def test_an_incremental_build_ends_in_the_bytes_of_one_from_scratch(changes, see
             built, fresh = stores.content(folder / "site"), stores.content(folder / f"{at}")
             assert built.keys() == fresh.keys(), change
             assert [it for it in fresh if built[it] != fresh[it]] == [], change
+
+
+def test_an_artifact_that_comes_late_is_shown_by_the_next_build(tmp_path):
+    """A build over half a copy names what is missing; when it comes, nothing tells it was late."""
+    root, run_id = tmp_path / "runs", stores.lively(tmp_path / "runs")["rich"]
+    folder = root / "artifacts" / run_id
+    folder.rename(tmp_path / "late")
+    report = site.build(root, tmp_path / "site", settings=Settings())
+    page = tmp_path / "site" / paths.run_page(run_id)
+    assert any("notes.txt' is not in this store yet" in it.message for it in report.problems)
+    assert "is not in this store yet: copy artifacts" in page.read_text()
+    for name in ("image.png", "notes.txt", "figure.json", ""):  # bit by bit, then all
+        folder.mkdir(exist_ok=True)
+        shutil.copytree(tmp_path / "late", folder, dirs_exist_ok=True, ignore=_all_but(name))
+        site.build(root, tmp_path / "site", settings=Settings())
+        shutil.rmtree(tmp_path / "fresh", ignore_errors=True)
+        site.build(root, tmp_path / "fresh", settings=Settings())
+        assert stores.content(tmp_path / "site") == stores.content(tmp_path / "fresh")
+    assert "is not in this store yet: copy artifacts/" + run_id not in page.read_text()
+
+
+def test_a_damaged_artifact_that_is_restored_is_shown_by_the_next_build(tmp_path):
+    """The site forgets damage that was mended, although no name in the store tells of it."""
+    root, run_id = tmp_path / "runs", stores.lively(tmp_path / "runs")["rich"]
+    notes = root / "artifacts" / run_id / "notes.txt"
+    sound = notes.read_bytes()
+    notes.write_bytes(bytes(len(sound)))
+    assert site.build(root, tmp_path / "site", settings=Settings()).problems
+    notes.write_bytes(sound)
+    site.build(root, tmp_path / "site", settings=Settings())
+    site.build(root, tmp_path / "fresh", settings=Settings())
+    assert stores.content(tmp_path / "site") == stores.content(tmp_path / "fresh")
+
+
+def _all_but(name: str) -> Callable[[str, list[str]], set[str]]:
+    return lambda _folder, names: set(names) - {name} if name else set()
+
+
+def test_a_build_with_nothing_missing_has_nothing_to_look_at(tmp_path, monkeypatch):
+    """As long as every file is there, a build of the same store ends before it plans."""
+    stores.plain(tmp_path / "runs", 2)
+    site.build(tmp_path / "runs", tmp_path / "site", settings=Settings())
+    monkeypatch.setattr(LocalStore, "snapshot", lambda *_: 1 / 0)
+    report = site.build(tmp_path / "runs", tmp_path / "site", settings=Settings())
+    assert report.written == ()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 from urllib.parse import unquote, urlsplit
 
 import pytest
 
+import tracksite
 from tests.site import stores
 from tracksite import paths, site
 from tracksite.config import ExperimentSettings, Settings
@@ -17,7 +19,8 @@ SETTINGS = Settings(
     description="Our *runs*.",
     experiments={"lively": ExperimentSettings(metric="f1", direction="maximize")},
 )
-SIZES = {"wide": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
+SIZES = ({"width": 1280, "height": 900}, {"width": 390, "height": 844})
+LOOKS = [(scheme, size) for size in SIZES for scheme in ("light", "dark")]
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +63,39 @@ def _links(path):
 
 def test_every_link_and_fragment_resolves(built):
     """Each link, image and script of each page is a file of the site, each fragment an id in it."""
-    folder, _ = built
+    _assert_links_resolve(built[0])
+
+
+def test_what_is_named_and_not_there_is_said_and_never_linked(tmp_path):
+    """Parents, models' runs and files, and aliases that lead nowhere are named where they stand."""
+    ids = stores.dangling(tmp_path / "runs")
+    report = site.build(tmp_path / "runs", tmp_path / "site", settings=SETTINGS)
+    assert report.problems == ()
+    _assert_links_resolve(tmp_path / "site")
+
+    def page(path):
+        return re.sub(r"<[^>]+>", "", (tmp_path / "site" / path).read_text())
+
+    nowhere = f"run {stores.NOWHERE[:8]}… is not in this store"
+    deleted = f"run {ids['deleted'][:8]}… is deleted"
+    assert nowhere in page(paths.run_page(ids["orphan"]))
+    assert deleted in page(paths.run_page(ids["child of deleted"]))
+    model = page(paths.model_page("lost"))
+    for sentence in (
+        "alias &#39;champion&#39; points at a version that is not in this store",
+        f"version 1 names its run, but {nowhere}",
+        f"version 2 names its run, but {deleted}",
+        "version 3 has lost its files: there is no &#39;model&#39; among the artifacts",
+    ):
+        assert sentence in model
+    shutil.rmtree(tmp_path / "runs/artifacts" / ids["kept"])
+    assert paths.model_page("kept") not in report.removed
+    tracksite.set_registered_model_tag("kept", "seen", "yes")
+    site.build(tmp_path / "runs", tmp_path / "site", settings=SETTINGS)
+    assert "version 1 has lost its files" in page(paths.model_page("kept"))
+
+
+def _assert_links_resolve(folder):
     for page in folder.rglob("*.html"):
         for target in _links(page).targets:
             parts = urlsplit(target)
@@ -91,19 +126,25 @@ def test_no_page_has_inline_script_or_style(built):
         assert "default-src 'none'" in text
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", SIZES)
-def test_pages_have_no_fault_and_no_violation(built, new_page, axe, scheme, size):
-    """No console error, no failed request, no CSP violation, nothing that axe-core objects to."""
-    page = new_page(color_scheme=scheme, viewport=SIZES[size])
-    found, too_wide = {}, []
+@pytest.mark.parametrize(("scheme", "size"), LOOKS)
+def test_pages_have_no_fault_and_fit(built, new_page, scheme, size):
+    """No console error, no failed request, no CSP violation, nothing wider than the window."""
+    page = new_page(color_scheme=scheme, viewport=size)
+    too_wide = []
     for path in _own_pages(built):
         page.goto((built[0] / path).as_uri())
-        found[path] = axe(page)
         if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
             too_wide.append(path)
-    assert {path: lines for path, lines in found.items() if lines} == {}
     assert too_wide == []
+
+
+def test_pages_have_no_accessibility_violation(built, page, axe):
+    """Axe-core objects to nothing, on a wide screen and a phone, in light and in dark."""
+    found = {}
+    for path in _own_pages(built):
+        page.goto((built[0] / path).as_uri())
+        found[path] = axe(page, looks=LOOKS)
+    assert {path: lines for path, lines in found.items() if lines} == {}
 
 
 def test_pages_work_under_a_sub_path(built, new_page, serve):

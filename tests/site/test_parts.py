@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from tests.site.stores import HOSTILE
 from tracksite import paths
 from tracksite.charts import svg
-from tracksite.errors import ArgumentError
+from tracksite.errors import ArgumentError, NotFoundError
 from tracksite.pages import files, images, notes, reproduce, tables
 from tracksite.pages.script import data_script
 from tracksite.store.ids import experiment_id
@@ -86,7 +86,7 @@ def test_a_relative_url_leads_to_its_target(parts):
 
 
 @pytest.mark.parametrize(
-    "name", ["", "/etc/passwd", "../x", "a/../../x", "missing", "link", "link/x", "folder", "a\\b"]
+    "name", ["", "/etc/passwd", "../x", "a/../../x", "link", "link/x", "folder", "a\\b"]
 )
 def test_a_path_that_leads_out_is_refused(tmp_path, name):
     """Nothing but a plain file inside the folder is opened."""
@@ -96,6 +96,8 @@ def test_a_path_that_leads_out_is_refused(tmp_path, name):
     (tmp_path / "run" / "link").symlink_to(tmp_path)
     with pytest.raises(ArgumentError):
         paths.inside(tmp_path / "run", name)
+    with pytest.raises(NotFoundError):
+        paths.inside(tmp_path / "run", "missing")
 
 
 @given(

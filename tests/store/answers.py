@@ -10,6 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from tests.store.independent_reader import Found, plain, read_store
+from tracksite.query.lifecycle import CLOCKS
 from tracksite.query.runs import fold
 from tracksite.store.histories import read_points
 from tracksite.store.local import open_store
@@ -20,7 +21,7 @@ ELSEWHERE = {"host": "elsewhere", "pid": 1, "pid_started": "", "pid_space": "ano
 def as_found(root: Path) -> Found:
     """Return what tracksite reads, in the form of the independent reader."""
     snapshot = open_store(root).snapshot()
-    states = {row.pop("run_id"): row for row in plain(fold(snapshot).to_dicts())}
+    states = {row.pop("run_id"): row for row in plain(fold(snapshot).drop(CLOCKS).to_dicts())}
     frame = pl.concat([read_points(snapshot, list(snapshot.point_files)), snapshot.live_points])
     frame = frame.with_columns(pl.col("timestamp").dt.epoch("us"))
     points = defaultdict(list)

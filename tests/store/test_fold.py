@@ -12,7 +12,8 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracksite.query.runs import experiments, fold, merge_summaries, model_versions, models, runs
+from tracksite.query.registry import model_versions, models
+from tracksite.query.runs import experiments, fold, merge_summaries, runs
 from tracksite.schema import Snapshot, points_schema
 from tracksite.store.ids import experiment_id, model_id, new_run_id
 from tracksite.store.local import open_store
@@ -30,7 +31,7 @@ def row(run_id: str, writer: str, seq: int, **fields) -> pl.DataFrame:
 def snapshot(*rows: pl.DataFrame) -> Snapshot:
     """Return a snapshot of these patches and nothing else."""
     none = pl.DataFrame(pl.from_arrow(points_schema().empty_table()))
-    return Snapshot("s", "/", pl.concat(rows), {}, none, {})
+    return Snapshot("/", pl.concat(rows), {}, none, {})
 
 
 WRITERS = st.sampled_from(["a" * 12, "b" * 12])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.store.test_writer import one_run, points, run_script
-from tracksite.store import life, process, recovery
+from tracksite.store import life, process, recovery, system
 from tracksite.store.ids import new_run_id
 from tracksite.store.life import HEARTBEAT_LIMIT_S, is_alive
 from tracksite.store.process import identity, is_local, is_running
@@ -105,7 +105,7 @@ def test_a_machine_is_known_by_its_boot_not_by_its_name():
 @pytest.mark.parametrize("space", ["/", "/pid:[1]", "a boot/"])
 def test_where_the_boot_is_unknown_no_process_is_ours(monkeypatch, space):
     """Machines without /proc, or that hide it, would all be taken for one another."""
-    monkeypatch.setattr(process, "_pid_space", lambda: space)
+    monkeypatch.setattr(system, "pid_space", lambda: space)
     assert is_running({**identity(), "pid": 2**22 + 1}) is None
 
 
@@ -113,8 +113,8 @@ def test_a_hidden_process_is_judged_by_its_sign_of_life(monkeypatch):
     """Where /proc hides processes, from the reader or the writer, nobody is dead by that."""
     assert is_running({**identity(), "pid_started": ""}) is None
     header = identity()
-    monkeypatch.setattr(process, "_read", lambda _: "")
-    monkeypatch.setattr(process, "_pid_space", lambda: header["pid_space"])
+    monkeypatch.setattr(system, "text_of", lambda _: "")
+    monkeypatch.setattr(system, "pid_space", lambda: header["pid_space"])
     assert is_running(header) is None
     assert is_running({**header, "pid": 2**22 + 1}) is False
 

@@ -9,12 +9,15 @@ import threading
 import warnings
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from tests.store.test_writer import HEADER, log_steps, points, run_script
+from tests.waiting import HANG_S
 from tracksite.errors import StoreError
-from tracksite.store import livelog
+from tracksite.store import syncing, system
 from tracksite.store import writer as writing
 from tracksite.store.ids import new_run_id
 from tracksite.store.livelog import SLOT, patch_frame, point_frame
@@ -170,7 +173,7 @@ def test_a_run_may_end_in_a_signal_handler(store):
     assert child.stdout
     child.stdout.readline()
     child.send_signal(signal.SIGTERM)
-    step = int(child.communicate(timeout=60)[0])
+    step = int(child.communicate(timeout=HANG_S)[0])
     assert child.returncode == 0
     found = steps_of(store, "loss")
     assert found in (list(range(step)), list(range(step + 1)))
@@ -187,7 +190,7 @@ def test_an_empty_slot_hides_nothing():
 
 def test_where_nothing_can_be_mapped_each_point_is_written(store, monkeypatch):
     """Where files cannot be mapped a logged point is in the file when its call returns."""
-    monkeypatch.setattr(livelog, "_mapped", lambda *_: None)
+    monkeypatch.setattr(system, "mapped", lambda *_: None)
     writer = store.open_writer(new_run_id())
     for step in range(3000):
         writer.point("loss", step / 2, step, 0)
@@ -202,7 +205,7 @@ def test_a_strict_run_raises_at_once(store, monkeypatch):
     """With strict=True a disk that refuses is an error at the call, and nothing stored is lost."""
     writer = store.open_writer(new_run_id(), strict=True)
     with monkeypatch.context() as patched:
-        patched.setattr(livelog, "_reserve", lambda *_: os.read(9999, 1))
+        patched.setattr(system, "reserve", lambda *_: os.read(9999, 1))
         with pytest.raises(StoreError, match="make room"):
             log_steps(writer, 10**6)
         with pytest.raises(StoreError, match="make room"):
@@ -248,5 +251,134 @@ def test_no_surprise_ends_the_thread_that_syncs(store, monkeypatch):
         broken, sound = Broken(), Sound()
         syncer.watch(broken)
         syncer.watch(sound)
-        assert synced.wait(30)
+        assert synced.wait(HANG_S)
     assert "ZeroDivisionError" in str(caught[0].message)
+
+
+@pytest.fixture
+def unwatched(monkeypatch) -> None:
+    """Let no thread sync a writer in the midst of a test."""
+    monkeypatch.setattr(writing, "_syncer", Mock())
+
+
+def noisily(action) -> list[str]:
+    """Do something and return what it warned of, though it was warned of before."""
+    syncing._warned.clear()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        action()
+    return [str(one.message) for one in caught]
+
+
+def log_file(store) -> Path:
+    """Return the path of the only live log."""
+    (path,) = (store.root / "live").glob("*.wal")
+    return path
+
+
+@pytest.mark.usefixtures("unwatched")
+@pytest.mark.parametrize("how", ["removed", "replaced"])
+def test_a_log_that_lost_its_name_gets_it_back(store, how):
+    """What was logged before and after somebody removed or replaced the log is seen, and saved."""
+    writer = store.open_writer(new_run_id())
+    log_steps(writer, 100)
+    path = log_file(store)
+    older = path.read_bytes()
+    log_steps(writer, 3000)
+    writer.sync()
+    path.unlink()
+    if how == "replaced":
+        path.write_bytes(older)
+    log_steps(writer, 10)
+    assert not noisily(writer.sync)
+    assert len(points(store)) == 3110
+    log_steps(writer, 5000)
+    assert len(points(store)) == 8110
+    assert writer.run_id in store.snapshot().alive
+    writer.close()
+    assert len(points(store)) == 8110
+
+
+def test_a_file_that_is_numbered_anew_at_each_look_is_the_same_file(store, monkeypatch):
+    """Where a mount gives a file another number each time, its log is not written again."""
+    writer = store.open_writer(new_run_id())
+    log_steps(writer, 100)
+    writer.sync()
+    number = log_file(store).stat().st_ino
+    monkeypatch.setattr(os.path, "samestat", lambda *_: False)
+    log_steps(writer, 100)
+    writer.sync()
+    assert log_file(store).stat().st_ino == number
+    writer.close()
+
+
+@pytest.mark.usefixtures("unwatched")
+@pytest.mark.parametrize("how", ["cut", "written over"])
+def test_an_older_copy_over_an_open_log_costs_what_it_lacks_alone(store, how):
+    """A log that was cut is whole again at once; what is lost is named, once."""
+    writer = store.open_writer(new_run_id())
+    writer.point("loss", 0, -1, 0)
+    path = log_file(store)
+    older = path.read_bytes()
+    writer.patch(tags={"a": "b"})
+    log_steps(writer, 5000)
+    writer.point("accuracy", 1, 0, 0)
+    writer.sync()
+    writer.sync()
+    with path.open("r+b") as copy:
+        copy.truncate(0)
+        copy.write(older if how == "written over" else b"")
+    (said,) = noisily(writer.sync)
+    assert "written over by another program" in said
+    assert "bytes of what was logged are lost" in said
+    assert path.stat().st_size >= writer._segment.size
+    assert not noisily(writer.sync)
+    for step in range(3000):
+        writer.point("accuracy", 1, step, 0)
+        writer.point("loss", 1, step, 0)
+    writer.close()
+    assert steps_of(store, "accuracy") == list(range(3000))
+    assert steps_of(store, "loss") == [-1] * (how == "written over") + list(range(3000))
+
+
+@pytest.mark.usefixtures("unwatched")
+def test_a_log_that_cannot_be_put_back_is_said(store, monkeypatch):
+    """While a log has no name nothing that is flushed is safe, so flush says so; then all is."""
+    writer = store.open_writer(new_run_id())
+    log_steps(writer, 100)
+    log_file(store).unlink()
+    with monkeypatch.context() as patched:
+        patched.setattr(system, "reserve", lambda *_: os.read(-1, 1))
+        with (
+            pytest.warns(RuntimeWarning, match="cannot be put back"),
+            pytest.raises(StoreError, match="is not saved"),
+        ):
+            writer.flush()
+    writer.flush()
+    log_steps(writer, 100)
+    assert len(points(store)) == 200
+    writer.close()
+
+
+@pytest.mark.usefixtures("unwatched")
+def test_the_sign_of_life_is_the_time_of_the_file_server(store, monkeypatch):
+    """A byte is written again; only where that does not move the file's time is it set."""
+    told = []
+    monkeypatch.setattr(os, "utime", told.append)
+    writer = store.open_writer(new_run_id())
+    before = log_file(store).read_bytes()
+    writer.sync()
+    os.close(os.open(log_file(store), os.O_RDONLY))
+    first = log_file(store).stat().st_mtime_ns
+    while log_file(store).stat().st_mtime_ns == first:
+        writer.sync()
+    assert log_file(store).read_bytes() == before
+    assert not told
+    file = os.open(log_file(store), os.O_RDONLY)
+    still = system.Beat(os.fstat(file).st_mtime_ns, -system.STILL_S)
+    monkeypatch.setattr(system, "write_at", lambda *_: None)
+    system.beat(file, still)
+    assert told == [file]
+    os.close(file)
+    monkeypatch.undo()
+    writer.close()

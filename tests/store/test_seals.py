@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import threading
 from pathlib import Path
@@ -11,12 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.faults.looks import look
+from tests.faults.looks import look, steps
 from tests.store.test_upkeep import killed_run
 from tests.store.test_writer import log_steps, one_run, points
-from tracksite.store import life, packing, purging, reading, recovery, seals
+from tracksite.store import life, merging, packing, purging, reading, recovery, seals
 from tracksite.store.ids import new_run_id
 from tracksite.store.livelog import SLOT, patch_frame
+from tracksite.store.local import open_store
 from tracksite.store.replay import read_segment
 from tracksite.store.seals import Seal
 from tracksite.store.verifying import verify
@@ -174,7 +176,7 @@ def test_readers_beside_a_writer_never_see_it_interrupted(store):
     reader = threading.Thread(target=read)
     reader.start()
     step = 0
-    while seen[0] < 10:
+    while seen[0] < 10 and reader.is_alive():
         step += 1
         writer.point("loss", step / 7, step, step)
         writer.save()
@@ -203,7 +205,7 @@ def test_a_sealed_log_without_its_parts_is_kept(store):
     """Whoever copied a log before its parts keeps it until they come, or are known to be packed."""
     run_id = logged(store)
     seen, path = look(store.root).run(run_id), only_log(store)
-    packing.pack(store.root, store.store_id, grace_s=0)
+    packing.pack(store.root, grace_s=0)
     assert not list((store.root / "log").iterdir())
     recovery.recover(store.root, now=0, grace_s=0)
     assert path.exists()
@@ -262,7 +264,7 @@ def test_packing_without_grace_leaves_nothing_outside_packs(store):
     run_id = logged(store)
     seen = look(store.root).run(run_id)
     recovery.recover(store.root, now=0, grace_s=0)
-    assert packing.pack(store.root, store.store_id, grace_s=0).packed == 2
+    assert packing.pack(store.root, grace_s=0).packed == 2
     assert not [*(store.root / "log").iterdir(), *(store.root / "live").iterdir()]
     assert look(store.root).run(run_id) == seen
 
@@ -296,4 +298,34 @@ def test_what_cannot_be_read_is_named_and_its_parts_stay(store, monkeypatch):
             snapshot = store.snapshot()
         assert [problem.path for problem in snapshot.problems] == named
         assert run_id in snapshot.stamps
+    writer.close()
+
+
+def test_merging_takes_open_and_sealed_logs(store, tmp_path):
+    """Logs that others may not write are copied, may be replaced by longer ones, and are read."""
+    logged(store)
+    writer = store.open_writer(new_run_id())
+    writer.point("loss", 0.0, 0, 0)
+    target = open_store(tmp_path / "target", create=True)
+    merging.merge(store, target)
+    writer.point("loss", 1 / 7, 1, 1)
+    merging.merge(store, target)
+    writer.close()
+    merging.merge(store, target)
+    assert look(target.root) == look(store.root)
+    assert look(target.root).points[writer.run_id] == steps(2)
+    assert not reading.open_logs(target.root)
+    shutil.copytree(store.root, tmp_path / "copied")
+    assert look(tmp_path / "copied").points == look(store.root).points
+
+
+def test_a_stopped_process_is_still_open(store, monkeypatch):
+    """A run of this machine that was suspended for a day is neither packed nor removed."""
+    writer = store.open_writer(new_run_id())
+    (path,) = (store.root / "live").iterdir()
+    os.utime(path, (0, 0))
+    assert reading.open_logs(store.root) == {writer.run_id}
+    monkeypatch.setattr(reading, "has_writer", lambda _: False)
+    assert not reading.open_logs(store.root)
+    monkeypatch.undo()
     writer.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ from datetime import UTC, datetime
 from itertools import pairwise, permutations
 from pathlib import Path
 
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -115,7 +117,7 @@ def test_a_sound_store_verifies(store):
     (problem,) = verify(store).problems
     assert (problem.path, problem.run_id) == (f"artifacts/{run_id}/a/b.txt", run_id)
     artifact.unlink()
-    assert "cannot be read" in verify(store).problems[0].message
+    assert "not in this store yet" in verify(store).problems[0].message
 
 
 @pytest.mark.parametrize("pattern", ["log/*.points.*", "packs/*.points.parquet", "packs/*.blocks"])
@@ -147,7 +149,6 @@ def test_an_artifact_never_leads_out_of_the_store(store, tmp_path):
 
 def test_the_state_root_is_that_of_rfc_6962():
     """The digest of nothing, of one and of three entries is the Merkle root of the RFC."""
-    import hashlib
 
     def leaf(text: bytes) -> bytes:
         return hashlib.sha256(b"\0" + text).digest()
@@ -199,15 +200,19 @@ def test_merging_again_copies_nothing(store, tmp_path):
     assert merging.merge(store, target) == merging.Merged(0, 3)
 
 
-def test_files_that_differ_under_one_name_stop_a_merge(store, tmp_path):
-    """Damage is not copied over what is sound, nor the other way round."""
+def test_a_sound_file_mends_a_damaged_one_when_stores_are_merged(store, tmp_path):
+    """Damage is not copied over what is sound, and is named; the other way round it is mended."""
     log_run(store)
     target = open_store(tmp_path / "target", create=True)
     merging.merge(store, target)
     path = next((target.root / "log").iterdir())
-    path.write_bytes(b"x" + path.read_bytes()[1:])
-    with pytest.raises(StoreError, match="verify"):
-        merging.merge(store, target)
+    whole = path.read_bytes()
+    path.write_bytes(b"x" + whole[1:])
+    (problem,) = merging.merge(target, store).problems
+    assert problem.path == f"log/{path.name}"
+    assert (store.root / "log" / path.name).read_bytes() == whole
+    assert merging.merge(store, target).problems == ()
+    assert path.read_bytes() == whole
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -225,16 +230,18 @@ def test_a_purged_run_is_gone_and_noted(store, tmp_path, packed):
     before = fold(store.snapshot([kept]))
     planned = purging.plan(store, [gone])
     assert planned.bytes > 1000
-    done = purging.purge(store, [gone], at=NOW, by="me", why="older than 90d")
-    assert done.bytes >= planned.bytes
+    done = purging.purge(store, [gone], at=NOW, by="me", why="older than 90d", grace_s=0)
+    assert done.run_ids == (gone,)
+    assert done.bytes >= planned.bytes - 10_000  # less the tombstone
     snapshot, folded, points = seen(store)
     assert not snapshot.problems
     assert folded.equals(before)
     assert points["run_id"].unique().to_list() == [kept]
     assert not store.artifact_dir(gone).exists()
     assert (outside / "precious").read_text() == "x"
-    left = [path.read_bytes() for path in store.root.rglob("*.parquet")]
-    assert not any(gone.encode() in content for content in left)
+    left = [path for path in store.root.rglob("*.parquet") if gone.encode() in path.read_bytes()]
+    (tombstone,) = left
+    assert pl.read_parquet(tombstone)["purged"].is_not_null().all()
     (entry,) = (json.loads(path.read_text()) for path in (store.root / "audit").iterdir())
     assert (entry["run_ids"], entry["by"], entry["why"]) == ([gone], "me", "older than 90d")
     assert not verify(store).problems
@@ -259,3 +266,29 @@ def test_a_purge_outlives_a_merge_of_the_same_packs(store, tmp_path):
     purging.purge(store, [gone], at=NOW, by="me", why="")
     merging.merge(open_store(old), store)
     assert set(store.snapshot().stamps) == {kept}
+
+
+def logged_over(store: LocalStore, run_id: str, content: bytes) -> None:
+    """Log an artifact as format 1 did: over the one of its name."""
+    place = store.artifact_dir(run_id) / "notes.txt"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(content)
+    sha256 = hashlib.sha256(content).hexdigest()
+    row = {"path": "notes.txt", "bytes": len(content), "sha256": sha256, "file": None}
+    store.write_patch(run_id, "run", {"artifacts": [row]})
+
+
+@pytest.mark.parametrize("into", ["older", "newer"])
+def test_of_two_artifacts_of_one_name_the_one_that_is_meant_stays(store, tmp_path, into):
+    """Merging copies in which format 1 wrote over an artifact keeps the last content, and both."""
+    run_id = log_run(store)
+    logged_over(store, run_id, b"one")
+    shutil.copytree(store.root, tmp_path / "copy")
+    copy = open_store(tmp_path / "copy")
+    logged_over(store, run_id, b"two")
+    source, target = (store, copy) if into == "older" else (copy, store)
+    assert not merging.merge(source, target).problems
+    assert (target.artifact_dir(run_id) / "notes.txt").read_bytes() == b"two"
+    assert not verify(target).problems
+    kept = {path.read_bytes() for path in target.artifact_dir(run_id).iterdir()}
+    assert kept == ({b"one", b"two"} if into == "older" else {b"two"})

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
 from bisect import bisect_right
 from datetime import UTC, datetime
 
@@ -18,9 +17,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.waiting import until
 from tracksite.errors import ArgumentError, DamageError, StoreError
 from tracksite.query.runs import fold
-from tracksite.store import livelog
+from tracksite.store import system
 from tracksite.store.ids import new_run_id
 from tracksite.store.livelog import SLOT, patch_frame, point_frame, series_frame
 from tracksite.store.local import LocalStore
@@ -56,7 +56,7 @@ def test_flush_is_one_sync_and_makes_no_file(store, monkeypatch):
     synced = []
     sync = os.fdatasync
     monkeypatch.setattr(os, "fdatasync", lambda file: synced.append(file) or sync(file))
-    monkeypatch.setattr(livelog, "sync_folder", synced.append)
+    monkeypatch.setattr(system, "sync_folder", synced.append)
     writer = store.open_writer(new_run_id())
     for step in range(3):
         writer.point("loss", 0.5, step, step)
@@ -149,7 +149,7 @@ def test_a_series_of_zeros_is_no_empty_room(store):
 
 def test_a_stopped_writer_is_still_running(store):
     """A process that is merely suspended has not been interrupted."""
-    child = run_script(store, "os.write(1, b'ready\\n'); time.sleep(60)")
+    child = run_script(store, "os.write(1, b'ready\\n'); time.sleep(10**6)")
     assert child.stdout
     child.stdout.readline()
     child.send_signal(signal.SIGSTOP)
@@ -241,14 +241,14 @@ def test_an_unknown_field_is_refused(store):
 def test_a_refusing_disk_warns_once_and_loses_nothing(store, monkeypatch):
     """While no live log can be made, points wait in memory and are saved when it can."""
     refusing = [True]
-    reserve = livelog._reserve
+    reserve = system.reserve
 
     def maybe(file, size):
         if refusing[0]:
             raise OSError(28, "No space left on device")
         reserve(file, size)
 
-    monkeypatch.setattr(livelog, "_reserve", maybe)
+    monkeypatch.setattr(system, "reserve", maybe)
     with pytest.warns(RuntimeWarning, match="waits in memory") as warned:
         writer = store.open_writer(new_run_id())
     for step in range(5000):
@@ -265,9 +265,9 @@ def test_a_refusing_disk_warns_once_and_loses_nothing(store, monkeypatch):
 def test_a_disk_that_fills_up_while_logging_loses_nothing(store, monkeypatch):
     """A live log that cannot grow keeps what it has and logging goes on in memory."""
     writer = store.open_writer(new_run_id())
-    reserve, refusing = livelog._reserve, [True]
+    reserve, refusing = system.reserve, [True]
     monkeypatch.setattr(
-        livelog, "_reserve", lambda *a: os.read(-1, 1) if refusing[0] else reserve(*a)
+        system, "reserve", lambda *a: os.read(-1, 1) if refusing[0] else reserve(*a)
     )
     with pytest.warns(RuntimeWarning, match="memory"):
         log_steps(writer, 5000)
@@ -371,7 +371,7 @@ def test_what_was_unsaved_at_the_end_is_saved_once_the_disk_gives_way(store, mon
 
 def test_one_refusing_disk_is_one_warning(store, monkeypatch):
     """However many runs meet the same full disk, one warning is enough."""
-    monkeypatch.setattr(livelog, "_reserve", lambda *_: os.read(9999, 1))
+    monkeypatch.setattr(system, "reserve", lambda *_: os.read(9999, 1))
     with pytest.warns(RuntimeWarning) as warned:
         writers = [store.open_writer(new_run_id()) for _ in range(5)]
     assert len(warned) == 1
@@ -386,9 +386,6 @@ def test_dead_logs_are_recovered_by_whoever_logs_next(store, monkeypatch):
     child.communicate()
     monkeypatch.setattr("tracksite.store.syncing.SYNC_S", 0.01)
     writer = store.open_writer(new_run_id())
-    deadline = time.monotonic() + 30
-    while len(open_logs(store.root)) > 1 and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert open_logs(store.root) == {writer.run_id}
+    until(lambda: open_logs(store.root) == {writer.run_id})
     assert points(store).height == 1
     writer.close()

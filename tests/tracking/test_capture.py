@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 import tracksite
+from tests.waiting import until
 from tracksite.errors import ArgumentError
 from tracksite.query.runs import one, runs
 from tracksite.tracking import capture, command, environment, git, search, system
@@ -235,9 +235,7 @@ def test_system_metrics_are_points(monkeypatch):
     """Asked for, CPU, memory, disk and network are logged until the run ends, at least once."""
     tracksite.configure(system_metrics_interval_s=0.02)
     with tracksite.start_run(log_system_metrics=True) as run:
-        until = time.monotonic() + 10
-        while len(tracksite.get_run(run.run_id).data.metrics) < 6 and time.monotonic() < until:
-            time.sleep(0.02)
+        until(lambda: len(tracksite.get_run(run.run_id).data.metrics) >= 6)
     with tracksite.start_run(log_system_metrics=True) as short:
         pass
     memory = tracksite.get_metric_history(run.run_id, "system/system_memory_usage_percentage")

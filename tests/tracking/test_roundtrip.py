@@ -22,12 +22,15 @@ value = st.floats(allow_nan=True, allow_infinity=True, allow_subnormal=True)
 step = st.integers(-(2**63), 2**63 - 1)
 
 
+UNHARMED = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+
+
 def bits(number):
     """The bits of a float, one pattern for every NaN: NaN equals itself, 0.0 is not -0.0."""
     return struct.pack("<d", math.nan if math.isnan(number) else number)
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=UNHARMED)
 @given(
     params=st.dictionaries(key | unusual, text, max_size=5),
     tags=st.dictionaries(key | unusual, text, max_size=5),
@@ -48,7 +51,7 @@ def test_params_tags_and_metrics_come_back(params, tags, metrics):
         }
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=UNHARMED)
 @given(points=st.lists(st.tuples(step, value), min_size=1, max_size=40), whole=st.booleans())
 def test_every_point_comes_back_in_order_of_step(points, whole):
     """A history has each point of any step and value, by step and then in order of logging."""

@@ -14,6 +14,7 @@ import polars as pl
 import pytest
 
 import tracksite
+from tests.waiting import HANG_S
 from tracksite.errors import ArgumentError, NotFoundError, StateError, StoreError
 
 
@@ -25,7 +26,7 @@ def script(code, **environment):
         text=True,
         env={**os.environ, **environment},
         check=False,
-        timeout=60,
+        timeout=HANG_S,
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import held_port
 from tracksite.watch.feed import Feed
 from tracksite.watch.server import Server
 
@@ -32,12 +33,12 @@ document.addEventListener("tracksite:update", (event) => {
 class Live:
     """A site folder with its server, as a watch has them."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.feed = folder, Feed()
+    def __init__(self, folder: Path, port: int) -> None:
+        self.folder, self.feed, self.port = folder, Feed(), port
         self.write("assets/app.js", APP)
         self.write("standing.js", "tracksite.data('standing', 1);")
         self.page()
-        self.start(0)
+        self.start()
 
     def write(self, path: str, text: str) -> None:
         """Write one file of the site."""
@@ -49,9 +50,9 @@ class Live:
         """Write index.html."""
         self.write("index.html", PAGE.format(body=body, title=title, app=app))
 
-    def start(self, port: int) -> None:
-        """Serve the folder."""
-        self.server = Server(self.folder, self.feed, port)
+    def start(self) -> None:
+        """Serve the folder, each time under the same address."""
+        self.server = Server(self.folder, self.feed, self.port)
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,))
         self.thread.start()
         self.url = self.server.url
@@ -67,6 +68,7 @@ class Live:
 @pytest.fixture
 def live(tmp_path: Path) -> Iterator[Live]:
     """Serve a hand-written site."""
-    made = Live(tmp_path / "site")
-    yield made
-    made.stop()
+    with held_port() as port:
+        made = Live(tmp_path / "site", port)
+        yield made
+        made.stop()

@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from tests.waiting import HANG_S
 from tracksite.watch.feed import MOST_PATHS, Feed
 
 
@@ -58,9 +59,9 @@ def test_waiting_ends_with_news_and_with_the_end():
     feed, heard = Feed(), []
 
     def listen():
-        heard.append(feed.wait(0, 10))
+        heard.append(feed.wait(0, HANG_S))
         try:
-            feed.wait(1, 10)
+            feed.wait(1, HANG_S)
         except EOFError:
             heard.append("end")
 
@@ -70,7 +71,7 @@ def test_waiting_ends_with_news_and_with_the_end():
     while not heard:
         thread.join(0.01)
     feed.close()
-    thread.join(10)
+    thread.join(HANG_S)
 
     assert [heard[0].epoch, heard[1]] == [1, "end"]
     with pytest.raises(EOFError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import expect
 
+from tests.browser import fault, still
 from tracksite.watch.feed import Feed
 
 BODY = """<main><p id="count">{count}</p><p id="drawn" data-keep></p>
@@ -45,6 +46,7 @@ def test_a_page_updates_in_place_and_keeps_what_the_person_did(live, page):
         "#lr",
         "Newer",
     ]
+    still(page)
     assert page.evaluate(WHERE) == seen
     assert page.input_value("#filter") == "f1 > 0.9"
     assert page.evaluate(
@@ -138,8 +140,9 @@ def test_new_code_is_added_without_a_reload(live, page):
     live.write("index.html", text.replace("</head>", tags))
     live.feed.built(("index.html", "assets/extra.js", "assets/extra.css"))
 
-    expect(page.locator("#count")).to_have_css("letter-spacing", "7px")
+    expect(page.locator("#count")).to_have_text("2")  # what they are for comes after them
     assert page.evaluate("[window.mark, window.extra]") == ["same page", "x"]
+    expect(page.locator("#count")).to_have_css("letter-spacing", "7px")
 
 
 def test_a_failed_build_shows_and_goes(live, page):
@@ -167,7 +170,7 @@ def test_a_page_that_went_says_so(live, page, problems):
     banner = page.get_by_role("alert")
     banner.wait_for()
     assert "no longer part of the site" in banner.text_content()
-    assert problems.pop().text.endswith("404")
+    assert fault(page, problems).text.endswith("404")
     live.page(body(2))
     live.feed.built(("index.html",))
     banner.wait_for(state="detached")
@@ -178,7 +181,7 @@ def test_a_notice_becomes_the_page(live, page, problems):
     """A page that is opened before it is built shows itself as soon as it is."""
     page.goto(live.url + "runs/1/")
     page.wait_for_function("() => navigator.locks.query().then(state => state.held.length > 0)")
-    assert problems.pop().text.endswith("404")
+    assert fault(page, problems).text.endswith("404")
 
     live.page(body(1))
     live.write("runs/1/index.html", (live.folder / "index.html").read_text())
@@ -190,14 +193,13 @@ def test_a_notice_becomes_the_page(live, page, problems):
 def test_a_stopped_watch_is_told_and_a_new_one_taken_up(live, page, problems):
     """Pages say that the watch has stopped, and catch up when another one serves the same place."""
     opened(live, page)
-    port = live.server.port
     live.stop()
     page.get_by_role("alert").wait_for()
     assert "has stopped" in page.get_by_role("alert").text_content()
 
     live.page(body(5))
     live.feed = Feed()
-    live.start(port)
+    live.start()
 
     expect(page.locator("#count")).to_have_text("5")
     page.get_by_role("alert").wait_for(state="detached")

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.waiting import HANG_S
 from tracksite.errors import StateError
 from tracksite.watch.feed import Feed, News
 from tracksite.watch.inject import inject
@@ -58,7 +59,7 @@ def ask(server: Server) -> Callable[..., http.client.HTTPResponse]:
     """Send one request, with its path and Host exactly as given; the body is in `.content`."""
 
     def send(path: str, method: str = "GET", **headers: str) -> http.client.HTTPResponse:
-        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=HANG_S)
         connection.putrequest(method, path, skip_host="Host" in headers)
         for name, value in headers.items():
             connection.putheader(name.replace("_", "-"), value)
@@ -203,7 +204,7 @@ def test_a_missing_page_still_listens(ask, server):
 
 def test_events_tell_the_state_at_once_and_each_change(server):
     """A connection to /-/events gets the latest news, then every newer one."""
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=HANG_S)
     connection.request("GET", "/-/events")
     answer = connection.getresponse()
     assert answer.getheader("Content-Type") == "text/event-stream"
@@ -227,7 +228,9 @@ def test_events_tell_the_state_at_once_and_each_change(server):
 
 def test_many_connections_at_once(ask, server):
     """Forty open event streams do not keep a page from being served."""
-    streams = [http.client.HTTPConnection("127.0.0.1", server.port, timeout=10) for _ in range(40)]
+    streams = [
+        http.client.HTTPConnection("127.0.0.1", server.port, timeout=HANG_S) for _ in range(40)
+    ]
     for stream in streams:
         stream.request("GET", "/-/events")
 

@@ -106,16 +106,16 @@
   }
 
   async function draw(place) {
-    const { data, view } = drawn.get(place) ?? {};
-    const theme = String(tracksite.isDark());
-    const newest = known.get(place.dataset.vega);
-    if (view && data === newest && place.dataset.theme === theme) return;
+    const { data: shown, view } = drawn.get(place) ?? {};
+    const isNow = (data, theme) => data === known.get(place.dataset.vega) && theme === String(tracksite.isDark());
+    if (view && isNow(shown, place.dataset.theme)) return;
     let problem = null;
     try {
       await libraries();
       await Promise.all((place.dataset.vegaSrc ?? "").split(/\s+/).filter(Boolean).map(load));
       const box = el("div", { class: "vega-box", "data-keep": "", role: "img" });
       const fail = (error) => (problem ??= error);
+      const [data, theme] = [known.get(place.dataset.vega), String(tracksite.isDark())];
       place.dataset.theme = theme;
       const spec = specOf(place);
       view?.finalize();
@@ -127,7 +127,8 @@
       });
       if (problem) throw problem;
       box.querySelector("svg")?.setAttribute("aria-hidden", "true");
-      drawn.set(place, { data: known.get(place.dataset.vega), view: result.view });
+      drawn.set(place, { data, view: result.view });
+      if (!isNow(data, theme)) soon(place); // they changed meanwhile
     } catch (error) {
       drawn.set(place, { data: known.get(place.dataset.vega) });
       say(place, error);

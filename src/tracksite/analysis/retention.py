@@ -9,7 +9,8 @@ import polars as pl
 from tracksite.query import long
 from tracksite.query.goal import primary_metric
 from tracksite.query.leaderboard import rank
-from tracksite.query.runs import model_versions, runs
+from tracksite.query.registry import model_versions
+from tracksite.query.runs import runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -18,7 +19,15 @@ if TYPE_CHECKING:
     from tracksite.query.goal import HasGoal
 
 
-def expired(
+BEST, TAGGED, MODEL, PARENT = "best", "tagged", "model", "parent"
+
+
+def expired(judged: pl.DataFrame) -> pl.DataFrame:
+    """Return those of the runs of `judged` that may go: they stay for no reason."""
+    return judged.filter(pl.col("stays").is_null()).drop("stays")
+
+
+def judged(
     folded: pl.DataFrame,
     before: datetime,
     *,
@@ -27,17 +36,18 @@ def expired(
     experiment: str | None = None,
     settings_of: Callable[[str], HasGoal | None] = lambda _: None,
 ) -> pl.DataFrame:
-    """Return `run_id, name, experiment, status, last_at, deleted` of the runs that may go.
+    """Return `run_id, name, experiment, status, last_at, deleted, stays` of old runs.
 
-    Those are the runs that nothing was written to since `before`, oldest first, but for
+    Those are the runs that are not in progress and that nothing was written to since `before`,
+    oldest first. `stays` is null where a run may go, and else why it may not:
 
-    - runs in progress;
-    - of each experiment, the `keep_best` runs that are best by its primary metric;
-    - runs with one of these tags;
-    - runs that a version of a registered model came from;
-    - the ancestors of all runs that stay.
+    - `model`: a version of a registered model came from it, or has its files there;
+    - `best`: it is one of the `keep_best` runs that are best by the primary metric of their
+      experiment;
+    - `tagged`: it has one of these tags;
+    - `parent`: it is an ancestor of a run that stays, in whatever experiment.
 
-    Deleted runs are kept for none of these reasons but the first and the fourth.
+    Deleted runs stay for the first and the last of these reasons alone.
 
     Args:
         folded: what `query.runs.fold` returned.
@@ -47,20 +57,28 @@ def expired(
         experiment: look at the runs of this experiment alone.
         settings_of: experiment name → its settings, for the goal.
     """
-    active = runs(folded, experiment=experiment)
-    deleted = runs(folded, experiment=experiment, deleted=True)
-    everyone = pl.concat([active, deleted])
+    active = runs(folded)
+    everyone = pl.concat([active, runs(folded, deleted=True)])
     last = pl.max_horizontal("last_at", "ended_at")
-    old = everyone.filter(last < before, pl.col("status") != "running")
-    kept = set(model_versions(folded)["source_run_id"].drop_nulls())
-    kept |= _best(active, keep_best, settings_of) | _tagged(active, keep_tagged)
-    kept |= set(everyone["run_id"]) - set(old["run_id"])
-    kept |= _ancestors(everyone, kept)
-    return (
-        old.filter(~pl.col("run_id").is_in(sorted(kept)))
-        .select("run_id", "name", "experiment", "status", last.alias("last_at"), "deleted")
-        .sort("last_at", "run_id")
-    )
+    is_old = (last < before) & (pl.col("status") != "running")
+    if experiment is not None:
+        is_old &= pl.col("experiment") == experiment
+    old = everyone.filter(is_old)
+    kept = dict.fromkeys(_tagged(active, keep_tagged), TAGGED)
+    kept |= dict.fromkeys(_best(active, keep_best, settings_of), BEST)
+    kept |= dict.fromkeys(_of_models(folded), MODEL)
+    staying = kept.keys() | (set(everyone["run_id"]) - set(old["run_id"]))
+    kept = dict.fromkeys(_ancestors(everyone, staying), PARENT) | kept
+    stays = [kept.get(run_id) for run_id in old["run_id"]]
+    return old.select(
+        *("run_id", "name", "experiment", "status", last.alias("last_at"), "deleted"),
+        pl.Series("stays", stays, pl.String),
+    ).sort("last_at", "run_id")
+
+
+def _of_models(folded: pl.DataFrame) -> set[str]:
+    versions = model_versions(folded)
+    return {*versions["source_run_id"].drop_nulls(), *versions["owner_id"].drop_nulls()}
 
 
 def _best(

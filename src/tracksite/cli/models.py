@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,7 +12,11 @@ from tracksite.cli.options import json_option, snapshot_of, store_argument
 from tracksite.cli.output import print_json, print_table, say
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import polars as pl
+
+    from tracksite.query.registry import Alias
 
 _COLUMNS = ("model", "version", "stage", "aliases", "run", "path", "created_at")
 
@@ -28,9 +33,11 @@ def models(*, store: str, as_json: bool) -> None:
       tracksite models runs --json | jq '.[] | {name, aliases}'
     """  # noqa: D301 - \b keeps click from wrapping a block
     from tracksite.query.lookup import short_length
+    from tracksite.query.runs import fold
 
-    folded = snapshot_frame(store)
-    found = registered(folded)
+    snapshot = snapshot_of(store)
+    folded = fold(snapshot)
+    found = registered(folded, Path(snapshot.root) / "artifacts")
     if as_json:
         print_json(found)
         return
@@ -40,43 +47,45 @@ def models(*, store: str, as_json: bool) -> None:
     ]
     if rows or not sys.stdout.isatty():
         print_table(_COLUMNS, rows)
+    for model in found:
+        for text in model["missing"]:
+            say(f"{model['name']}: {text}.")
     if not rows:
         say("No model is registered. Register one with tracksite.register_model(run_id, name).")
 
 
-def snapshot_frame(store: str) -> pl.DataFrame:
-    """Return the folded state of a store."""
-    from tracksite.query.runs import fold
-
-    return fold(snapshot_of(store))
-
-
-def registered(folded: pl.DataFrame) -> list[dict[str, Any]]:
+def registered(folded: pl.DataFrame, artifacts: Path) -> list[dict[str, Any]]:
     """Return the models, each with its aliases and versions, oldest version first."""
-    from tracksite.query import runs
+    from tracksite.analysis import links
+    from tracksite.query import lookup, registry
 
-    versions = runs.model_versions(folded).to_dicts()
+    versions = registry.model_versions(folded).to_dicts()
+    aliases, missing = (
+        registry.aliases(folded),
+        links.missing(folded, lookup.absences(folded), artifacts),
+    )
     found = []
-    for model in runs.models(folded).to_dicts():
-        aliases = {item["key"]: item["text"] for item in model["aliases"] or ()}
-        own = [_version(row, aliases) for row in versions if row["name"] == model["name"]]
+    for model in registry.models(folded).to_dicts():
+        own = [row for row in versions if row["name"] == model["name"]]
+        pointing = aliases.get(model["name"], [])
         found.append(
             {
                 "name": model["name"],
                 "description": model["description"],
                 "tags": _pairs(model["tags"]),
-                "aliases": aliases,
-                "versions": own,
+                "aliases": {it.name: str(it.version) for it in pointing if it.version is not None},
+                "versions": [_version(row, pointing) for row in own],
+                "missing": missing.get(model["name"], []),
             }
         )
     return found
 
 
-def _version(row: dict[str, Any], aliases: dict[str, str]) -> dict[str, Any]:
+def _version(row: dict[str, Any], aliases: Sequence[Alias]) -> dict[str, Any]:
     return {
         "version": row["version"],
         "stage": row["stage"],
-        "aliases": [name for name, text in aliases.items() if text == str(row["version"])],
+        "aliases": [it.name for it in aliases if it.version == row["version"]],
         "description": row["description"],
         "tags": _pairs(row["tags"]),
         "source_run_id": row["source_run_id"],

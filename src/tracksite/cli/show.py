@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from tracksite.query.compare import Difference
+    from tracksite.schema import Snapshot
 
 
 _SUMMARY = ["last", "last_step", "min", "min_step", "max", "max_step", "count"]
@@ -36,14 +37,16 @@ def show(*, run: str, store: str, as_json: bool) -> None:
       tracksite show baseline --store ~/experiments/runs
       tracksite show 0190c2f4 --json | jq .metrics.f1.last
     """  # noqa: D301 - \b keeps click from wrapping a block
-    from tracksite.query.lookup import find_run
-    from tracksite.query.runs import one
+    from tracksite.query.lookup import absences, find_run
+    from tracksite.query.runs import fold, one
 
-    runs = _all_runs(store)
+    snapshot = snapshot_of(store)
+    runs = _all_runs(snapshot)
     row = one(runs, find_run(runs, run)) or {}
-    value = _whole(row)
+    value, parent = _whole(row), row.get("parent_run_id")
+    why = absences(fold(snapshot)).of(parent) if parent else None
     if as_json:
-        print_json(value)
+        print_json({**value, "missing": [f"its parent: {why}"] if why else []})
         return
     families = {name: items for name, items in value.items() if isinstance(items, dict | list)}
     scalars = [
@@ -54,13 +57,14 @@ def show(*, run: str, store: str, as_json: bool) -> None:
     _section("run", ["field", "value"], scalars)
     for name, items in families.items():
         _section(name, *_cells(items))
+    if why:
+        say(f"Its parent is not shown: {why}.")
 
 
-def _all_runs(store: str) -> pl.DataFrame:
+def _all_runs(snapshot: Snapshot) -> pl.DataFrame:
     """Return the runs of a store, and the deleted ones after them."""
     import polars as pl
 
-    snapshot = snapshot_of(store)
     return pl.concat([runs_of(snapshot), runs_of(snapshot, deleted=True)])
 
 
@@ -145,7 +149,7 @@ def diff(
     from tracksite.query.compare import differences
     from tracksite.query.lookup import find_run
 
-    runs = _all_runs(store)
+    runs = _all_runs(snapshot_of(store))
     ids = find_run(runs, left), find_run(runs, right)
     found = differences(runs, *ids)
     if as_json:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import re
 import shlex
 import sys
@@ -22,6 +21,10 @@ if TYPE_CHECKING:
     from tracksite.store.local import LocalStore
 
 _UNITS = {"h": 3600, "d": 86_400, "w": 604_800, "y": 31_557_600}
+_REASONS = {  # for which `analysis.retention` keeps runs that nobody asked to keep
+    "model": "a version of a registered model came from them, or has its files there",
+    "parent": "a run that stays is nested in them",
+}
 _COLUMNS = ("run", "name", "experiment", "status", "last written", "deleted")
 
 
@@ -211,14 +214,19 @@ def gc(
       tracksite gc --older-than 90d --keep-best 10 --keep-tagged keep --dry-run
       tracksite gc runs --older-than 1y --experiment sandbox --yes
     """  # noqa: D301 - \b keeps click from wrapping a block
-    from tracksite.store import manifests, purging, recovery
+    from tracksite.analysis import retention
+    from tracksite.store import manifests, purging, recovery, system
     from tracksite.store.local import open_store
 
     now = datetime.now(UTC)
     target = open_store(store)
     if not dry_run:
         recovery.recover(target.root, now=now.timestamp(), packed=lambda: _packed_hashes(target))
-    found = _expired(store, now - older_than, keep_best, keep_tagged, experiment)
+    judged = _judged(store, now - older_than, keep_best, keep_tagged, experiment)
+    found = retention.expired(judged)
+    for reason, why in _REASONS.items():
+        if count := judged.filter(judged["stays"] == reason).height:
+            say(f"{count} old runs stay: {why}.")
     logged = found["run_id"].is_in(sorted(purging.with_log(target, found["run_id"])))
     for run_id in found.filter(logged)["run_id"] if not dry_run else ():
         say(f"Run {run_id} stays: it has a live log, which `tracksite verify` may say more about.")
@@ -239,9 +247,8 @@ def gc(
         raise ArgumentError("nothing was removed: pass --yes to remove without being asked.")
     rule = _rule(older_than, keep_best, keep_tagged, experiment)
     _warn_of_mounts(grace)
-    done = purging.purge(
-        target, ids, at=now, by=getpass.getuser(), why=rule, grace_s=grace.total_seconds()
-    )
+    who, grace_s = system.user_name() or "somebody", grace.total_seconds()
+    done = purging.purge(target, ids, at=now, by=who, why=rule, grace_s=grace_s)
     for run_id in sorted(set(ids) - set(done.run_ids)):
         say(f"Run {run_id} stays: it was used while it was removed.")
     say(f"Removed {len(done.run_ids)} runs, {done.bytes / 1e6:,.1f} MB.")
@@ -262,7 +269,7 @@ def _confirmed(question: str) -> bool:
     return sys.stdin.isatty() and click.confirm(question, err=True)
 
 
-def _expired(
+def _judged(
     store: str,
     before: datetime,
     keep_best: int,
@@ -274,7 +281,7 @@ def _expired(
     from tracksite.query.runs import fold
 
     settings = load(Path(store).parent)
-    return retention.expired(
+    return retention.judged(
         fold(snapshot_of(store)),
         before,
         keep_best=keep_best,

@@ -39,9 +39,20 @@ class Present:
         """Return an entity, or None."""
         return self._known.get(entity_id)
 
+    def was_removed(self, entity_id: str) -> bool:
+        """Return whether an entity was here and was removed for good."""
+        return entity_id in self._snapshot.purged
+
     def of_kind(self, kind: str) -> list[Entity]:
         """Return the entities of a kind."""
         return [one.entity for one in self._known.values() if one.entity.kind == kind]
+
+    all = of_kind
+
+    def peek(self, entity_id: str) -> Entity | None:
+        """Return an entity, or None; with `all`, what `mlflow_plugin.lifecycle` asks for."""
+        known = self._known.get(entity_id)
+        return known and known.entity
 
     def points(self, entity_id: str, keys: Collection[str]) -> pl.DataFrame:
         """Return the points of some series; columns as `points_schema()`."""

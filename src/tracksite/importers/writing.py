@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any
 from tracksite.errors import ArgumentError
 from tracksite.importers.entry import Series, Summary, UnreadableError
 from tracksite.importers.known import Known, Present, fingerprint
+from tracksite.mlflow_plugin.lifecycle import still_deleted
 from tracksite.schema import LIST_KEYS
 from tracksite.store import points
-from tracksite.tracking import artifacts, check
+from tracksite.store.artifacts import chunks
+from tracksite.store.shelf import Shelf
+from tracksite.tracking import check
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -57,9 +60,18 @@ def _bring(store: LocalStore, present: Present, entry: Entry, done: Summary) -> 
         patch["artifacts"] = [*patch.get("artifacts", ()), *rows]
     series = _new_points(present, known, entry)
     if known is None or patch or series:
+        was_removed = present.was_removed(entry.entity_id)
+        if was_removed:  # and is wanted again
+            store.write_patch(entry.entity_id, entry.kind, {"purged": []})
         writer = store.open_writer(
-            entry.entity_id, kind=entry.kind, resume=known is not None, strict=True
+            entry.entity_id,
+            kind=entry.kind,
+            resume=known is not None or was_removed,
+            strict=True,
+            imported=known is None and not was_removed,
         )
+        if known is not None:  # what was deleted here stays deleted
+            patch = dict(still_deleted(present, known.entity, patch))
         writer.patch(**patch)
         for key, one in series.items():
             writer.series(key, one.values, one.steps, one.times)  # type: ignore[arg-type]
@@ -109,12 +121,12 @@ def _copy(
 ) -> list[dict[str, Any]]:
     """Copy the artifacts that are new or were changed; return their rows."""
     rows = []
-    folder = store.artifact_dir(entry.entity_id)
+    shelf = Shelf(store.artifact_dir(entry.entity_id), began=known is None)
     for file in entry.files:
         if known and _is_there(known, file):
             continue
         try:
-            row = artifacts.put(folder, check.artifact_path(file.path), _pieces(file))
+            row = shelf.put(check.artifact_path(file.path), _pieces(file))
         except (ArgumentError, UnreadableError) as error:
             done.skipped.append(f"an artifact of {entry.label} was left out: {error}")
             continue
@@ -128,7 +140,7 @@ def _pieces(file: File) -> Iterator[bytes]:
     """Yield the content of a file; only what the source refuses becomes an UnreadableError."""
     try:
         with file.open() as content:
-            yield from artifacts.chunks(content)
+            yield from chunks(content)
     except OSError as error:
         raise UnreadableError(f"{file.path!r} cannot be read ({error.strerror})") from error
 

@@ -36,6 +36,7 @@ class Entity:
         metrics: key → its latest point.
         inputs, outputs, artifacts: key → row of the schema's list.
         first_us, last_us: times of the first and the last patch, microseconds since 1970.
+        opened_seq, last_seq, deleted_seq: as in a row of `query.runs.fold`; -1 where there is none.
     """
 
     entity_id: str
@@ -50,10 +51,13 @@ class Entity:
     artifacts: dict[str, dict[str, Any]] = field(default_factory=dict)
     first_us: int = 0
     last_us: int = 0
+    opened_seq: int = -1
+    last_seq: int = -1
+    deleted_seq: int = -1
 
     @property
     def deleted(self) -> bool:
-        """Whether its last tombstone says so."""
+        """Whether the last word on it deletes it; see `lifecycle.standing`."""
         return bool(self.fields.get("deleted"))
 
     def millis(self, name: str) -> int | None:
@@ -70,10 +74,13 @@ class Entity:
                 return True
         return False
 
-    def apply(self, patch: Mapping[str, Any], time_us: int) -> None:
+    def apply(self, patch: Mapping[str, Any], time_us: int, seq: int) -> None:
         """Take in a patch in the form that `RunWriter.patch` takes."""
         self.first_us = self.first_us or time_us
         self.last_us = max(self.last_us, time_us)
+        self.opened_seq = self.last_seq = max(self.last_seq, seq)
+        if patch.get("deleted") is not None:
+            self.deleted_seq = self.last_seq
         for name, value in patch.items():
             if name in {"params", "tags", "aliases"}:
                 kept = getattr(self, name)
@@ -117,6 +124,9 @@ def from_row(row: Mapping[str, Any]) -> Entity:
         {name: row[name] for name in SCALAR_FIELDS if row[name] is not None},
         first_us=to_us(row["first_at"]),
         last_us=to_us(row["last_at"]),
+        opened_seq=row["opened_seq"],
+        last_seq=row["last_seq"],
+        deleted_seq=-1 if row["deleted_seq"] is None else row["deleted_seq"],
     )
     for name in ("params", "tags", "aliases"):
         setattr(made, name, {item["key"]: item["text"] for item in row[name] or ()})

@@ -15,7 +15,7 @@ from mlflow.protos.databricks_pb2 import (
 )
 from mlflow.utils.search_utils import SearchExperimentsUtils
 
-from tracksite.mlflow_plugin import fields, runs
+from tracksite.mlflow_plugin import fields, lifecycle, runs
 from tracksite.mlflow_plugin.entity import Entity, from_millis
 from tracksite.mlflow_plugin.searching import compare, ordered
 from tracksite.store.ids import experiment_id, new_run_id
@@ -41,8 +41,9 @@ def id_of(entity: Entity) -> str:
 
 def known(ledger: Ledger) -> dict[str, Entity]:
     """Return MLflow's id → experiment, those too that only runs name, and Default always."""
-    entities = {one.entity_id: one for one in ledger.all("experiment") if one.fields.get("name")}
-    names = {one.fields.get("experiment") or DEFAULT_NAME for one in ledger.all("run")}
+    experiments = lifecycle.all_standing(ledger, "experiment")
+    entities = {one.entity_id: one for one in experiments if one.fields.get("name")}
+    names = {lifecycle.owner_name(one) for one in lifecycle.all_standing(ledger, "run")}
     for name in {*names, DEFAULT_NAME}:
         entities.setdefault(experiment_id(name), _unwritten(ledger, name))
     return {id_of(one): one for one in entities.values() if fields.RENAMED not in one.tags}
@@ -64,9 +65,22 @@ def find(ledger: Ledger, wanted: str | None, view: int = ViewType.ALL) -> Entity
     found = ledger.get(_place(wanted))
     if found is None or found.kind != "experiment" or not _goes_by(found, wanted):
         found = known(ledger).get(wanted)
+    if found is not None:
+        found = lifecycle.standing(ledger, found)
     if found is None or not _in_view(found, view):
         raise MlflowException(f"No Experiment with id={wanted} exists", RESOURCE_DOES_NOT_EXIST)
     return found
+
+
+def deleted(ledger: Ledger, wanted: str) -> Entity:
+    """Return an experiment that was deleted, one too of which something is left.
+
+    Raises:
+        MlflowException: there is none.
+    """
+    found = find(ledger, wanted)
+    told = ledger.peek(found.entity_id)
+    return found if told and told.deleted else find(ledger, wanted, ViewType.DELETED_ONLY)
 
 
 def last_seen(ledger: Ledger, wanted: str | None) -> Entity:
@@ -88,7 +102,7 @@ def _goes_by(entity: Entity, wanted: str) -> bool:
 
 def of_run(ledger: Ledger, entity: Entity) -> str:
     """Return the id of the experiment that a run or a logged model belongs to."""
-    name = entity.fields.get("experiment") or DEFAULT_NAME
+    name = lifecycle.owner_name(entity)
     found = ledger.peek(experiment_id(name))
     return id_of(found if found is not None else _unwritten(ledger, name))
 
@@ -97,7 +111,7 @@ def named(ledger: Ledger, name: str) -> Entity | None:
     """Return an experiment by its name, deleted or not."""
     found = ledger.get(experiment_id(name))
     if found is not None and found.fields.get("name") == name and fields.RENAMED not in found.tags:
-        return found
+        return lifecycle.standing(ledger, found)
     return next((one for one in known(ledger).values() if one.fields["name"] == name), None)
 
 
@@ -169,8 +183,11 @@ def update(ledger: Ledger, entity: Entity, patch: dict[str, Any], *, touch: bool
 
 def mark(ledger: Ledger, entity: Entity, *, deleted: bool) -> None:
     """Delete or restore an experiment with all of its runs."""
+    runs = members(ledger, entity, "run")  # before: they are hidden as soon as it is deleted
+    if ledger.peek(entity.entity_id) is None:  # that it has changed is seen by its second part
+        update(ledger, entity, {})
     update(ledger, entity, {"deleted": deleted}, touch=True)
-    for run in members(ledger, entity, "run"):
+    for run in runs:
         if run.deleted != deleted:
             ledger.patch(run, {"deleted": deleted})
 
@@ -178,9 +195,8 @@ def mark(ledger: Ledger, entity: Entity, *, deleted: bool) -> None:
 def members(ledger: Ledger, entity: Entity, kind: str) -> list[Entity]:
     """Return the entities of a kind that belong to an experiment."""
     name = entity.fields["name"]
-    return [
-        one for one in ledger.all(kind) if (one.fields.get("experiment") or DEFAULT_NAME) == name
-    ]
+    found = lifecycle.all_standing(ledger, kind)
+    return [one for one in found if lifecycle.owner_name(one) == name]
 
 
 def rename(ledger: Ledger, entity: Entity, name: str) -> None:

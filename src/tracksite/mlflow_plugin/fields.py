@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from tracksite.schema import PRIVATE_TAGS
+from tracksite.schema import OWNER_TAG, PRIVATE_TAGS, RENAMED_TAG
 from tracksite.tracking import mlflow_tags
 
 if TYPE_CHECKING:
@@ -17,16 +17,14 @@ if TYPE_CHECKING:
 
     from tracksite.mlflow_plugin.entity import Entity
 
-PRIVATE = PRIVATE_TAGS
+PRIVATE, OWNER, RENAMED = PRIVATE_TAGS, OWNER_TAG, RENAMED_TAG
 ARTIFACTS = f"{PRIVATE}artifact_location"  # chosen by hand
 EXPERIMENT_ID = f"{PRIVATE}experiment_id"  # of an experiment that was renamed
-RENAMED = f"{PRIVATE}renamed"  # what stands under another name now
 STATUS = f"{PRIVATE}status"  # SCHEDULED, or the status of a logged model
 UNNAMED = f"{PRIVATE}unnamed"  # the tag with the name of a run was removed, the name was not
 UPDATED = f"{PRIVATE}updated_at"  # milliseconds since 1970
 SOURCE = f"{PRIVATE}source"  # of a model version, where it is no folder of a run
 PLACE = f"{PRIVATE}place"  # of a model version: its files, where they are no folder of the store
-OWNER = f"{PRIVATE}owner"  # of a model version: whose artifacts its files are, if not its run's
 RUN_LINK = f"{PRIVATE}run_link"
 MODEL_TYPE = f"{PRIVATE}model_type"
 INPUT = f"{PRIVATE}input."  # + data set: what MLflow knows of it and the store's row does not

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from tracksite.errors import StoreError
 from tracksite.mlflow_plugin.entity import Entity, from_row
+from tracksite.mlflow_plugin.lifecycle import still_deleted
 from tracksite.mlflow_plugin.saver import Saver
 from tracksite.mlflow_plugin.watched import Watched
 from tracksite.query.runs import fold
@@ -24,6 +25,7 @@ from tracksite.store import parts
 from tracksite.store.livelog import SEGMENT_NAME
 from tracksite.store.local import open_store
 from tracksite.store.syncing import warn_once
+from tracksite.store.system import on_fork
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -89,9 +91,13 @@ class Ledger:
             return entity
 
     def patch(self, entity: Entity, fields: Mapping[str, Any]) -> None:
-        """Write a patch, above everything that is known of the entity where that matters."""
+        """Write a patch, above everything that is known of the entity where that matters.
+
+        What is deleted stays so, unless the patch says otherwise.
+        """
         with self.lock:
             entity = self._entities.setdefault(entity.entity_id, entity)
+            fields = still_deleted(self, entity, fields)
             current = self._open.get(entity.entity_id)
             if current is not None and entity.knows(fields) and self._passed(current):
                 self.close(entity.entity_id)
@@ -99,10 +105,12 @@ class Ledger:
             if current is None:
                 part = self.store.write_patch(entity.entity_id, entity.kind, fields)
                 self._own.add(part.writer)
+                seq = part.seq
             else:
                 current.used = time.monotonic()
                 current.writer.patch(**fields)
-            entity.apply(fields, time.time_ns() // 1000)
+                seq = current.seq
+            entity.apply(fields, time.time_ns() // 1000, seq)
 
     def log(self, entity: Entity, points: Iterable[tuple[str, int, int, float]]) -> None:
         """Log points of metrics: key, step, milliseconds since 1970, value."""
@@ -287,5 +295,4 @@ def _each(action: Callable[[Ledger], None]) -> None:
 
 
 atexit.register(_each, Ledger.close_all)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=lambda: _each(Ledger.after_fork))
+on_fork(lambda: _each(Ledger.after_fork))

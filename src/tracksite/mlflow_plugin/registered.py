@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mlflow.entities.model_registry import (
@@ -12,15 +13,17 @@ from mlflow.entities.model_registry import (
     RegisteredModelTag,
 )
 
-from tracksite.mlflow_plugin import fields
+from tracksite.mlflow_plugin import fields, lifecycle
 from tracksite.mlflow_plugin.entity import Entity, from_millis
 from tracksite.mlflow_plugin.experiments import now_ms
+from tracksite.query.registry import numbers, target
 from tracksite.store.ids import model_id, new_run_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tracksite.mlflow_plugin.ledger import Ledger
+    from tracksite.mlflow_plugin.lifecycle import Entities
     from tracksite.mlflow_plugin.uri import Artifacts
 
 NO_STAGE = "None"
@@ -42,19 +45,44 @@ class Origin(NamedTuple):
     run_link: str | None
 
 
-def models(ledger: Ledger) -> list[Entity]:
+def models(entities: Entities) -> list[Entity]:
     """Return the registered models; those too that only versions name."""
-    found = {one.fields["name"]: one for one in ledger.all("model") if _is_there(one)}
-    for one in all_versions(ledger):
+    known = lifecycle.all_standing(entities, "model")
+    found = {one.fields["name"]: one for one in known if _is_there(one)}
+    for one in all_versions(entities):
         name = one.fields["name"]
         found.setdefault(name, Entity(model_id(name), "model", {"name": name}))
     return list(found.values())
 
 
-def all_versions(ledger: Ledger) -> list[Entity]:
-    """Return the versions of all models."""
-    found = ledger.all("model_version")
-    return [one for one in found if _is_there(one) and "version" in one.fields]
+def all_versions(entities: Entities, name: str | None = None) -> list[Entity]:
+    """Return the versions of one model or all, each with the number that it is known by."""
+    return [one for one in _numbered(entities, name) if not one.deleted]
+
+
+def _numbered(entities: Entities, name: str | None = None) -> list[Entity]:
+    """Return the versions of one model or all, deleted ones too."""
+    found = _registered(entities, name)
+    given: dict[str, int] = {}
+    for claims in _claims(found).values():
+        given |= numbers(claims)
+    return [replace(one, fields={**one.fields, "version": given[one.entity_id]}) for one in found]
+
+
+def _registered(entities: Entities, name: str | None) -> list[Entity]:
+    return [
+        one
+        for one in lifecycle.all_standing(entities, "model_version")
+        if one.fields.get("name") and "version" in one.fields and name in {None, one.fields["name"]}
+    ]
+
+
+def _claims(versions: Iterable[Entity]) -> dict[str, dict[str, int]]:
+    """Return name of a model → identity of a version → the number that it claims."""
+    claims: dict[str, dict[str, int]] = {}
+    for one in versions:
+        claims.setdefault(one.fields["name"], {})[one.entity_id] = one.fields["version"]
+    return claims
 
 
 def _is_there(entity: Entity) -> bool:
@@ -64,15 +92,14 @@ def _is_there(entity: Entity) -> bool:
 def find(ledger: Ledger, name: str) -> Entity | None:
     """Return a registered model by its name, or None."""
     found = ledger.get(model_id(name))
-    if found is not None and _is_there(found):
+    if found is not None and _is_there(found := lifecycle.standing(ledger, found)):
         return found
     return next((one for one in models(ledger) if one.fields["name"] == name), None)
 
 
-def versions(ledger: Ledger, name: str) -> list[Entity]:
+def versions(entities: Entities, name: str) -> list[Entity]:
     """Return the versions of a model, in order of number."""
-    found = [one for one in all_versions(ledger) if one.fields["name"] == name]
-    return sorted(found, key=lambda one: int(one.fields["version"]))
+    return sorted(all_versions(entities, name), key=lambda one: int(one.fields["version"]))
 
 
 def stage(version: Entity) -> str:
@@ -120,20 +147,18 @@ def rename(ledger: Ledger, model: Entity, name: str) -> None:
     create(ledger, name, dict(tags), text)
     moved = ledger.get(model_id(name)) or model
     touch(ledger, moved, {"started_at": created, "aliases": dict(aliases)})
-    for one in ledger.all("model_version"):
-        if one.fields.get("name") == old:
-            touch(ledger, one, {"name": name})
-    return ledger.patch(model, {"name": old, "deleted": True})
+    for one in _registered(ledger, old):
+        touch(ledger, one, {"name": name})
+    return ledger.patch(model, {"name": old, "deleted": True, "tags": {fields.RENAMED: name}})
 
 
 def delete(ledger: Ledger, model: Entity) -> None:
     """Delete a model and its versions, whose numbers are free again for a model of this name."""
     name = model.fields["name"]
-    for one in ledger.all("model_version"):
-        if one.fields.get("name") == name:
-            gone = f"{name} (deleted {one.entity_id})"
-            ledger.patch(one, {"deleted": True, "name": gone})
+    gone = _registered(ledger, name)  # before: they are hidden as soon as it is deleted
     ledger.patch(model, {"name": name, "deleted": True})
+    for one in gone:
+        ledger.patch(one, {"deleted": True, "name": f"{name} (deleted {one.entity_id})"})
 
 
 def add_version(
@@ -145,11 +170,7 @@ def add_version(
 ) -> Entity:
     """Write the next version of a model; numbers of deleted versions are not given out again."""
     name, now = model.fields["name"], now_ms()
-    taken = [
-        int(one.fields.get("version", 0))
-        for one in ledger.all("model_version")
-        if one.fields.get("name") == name
-    ]
+    taken = [int(one.fields["version"]) for one in _numbered(ledger, name)]
     private = {fields.SOURCE: origin.source, fields.UPDATED: str(now)}
     patch: dict[str, Any] = {
         "name": name,
@@ -208,10 +229,30 @@ def updated_ms(entity: Entity) -> int:
     return int(entity.tags.get(fields.UPDATED) or created_ms(entity))
 
 
-def aliases_of(model: Entity, version: Entity) -> list[str]:
+def aliases(entities: Entities, model: Entity) -> dict[str, Entity]:
+    """Return the aliases of a model, sorted, and the versions that they point at.
+
+    One that points at a version that is deleted or not there is left out.
+    """
+    if not model.aliases:
+        return {}
+    name = model.fields["name"]
+    claims = _claims(_registered(entities, name)).get(name, {})
+    known = {one.entity_id: one for one in all_versions(entities, name)}
+    found = {key: known.get(target(text, claims) or "") for key, text in model.aliases.items()}
+    return {key: one for key, one in sorted(found.items()) if one is not None}
+
+
+def aliases_of(entities: Entities, model: Entity, version: Entity) -> list[str]:
     """Return the aliases that point at a version."""
-    number = str(version.fields["version"])
-    return sorted(key for key, text in model.aliases.items() if text == number)
+    found = aliases(entities, model)
+    return [key for key, one in found.items() if one.entity_id == version.entity_id]
+
+
+def set_alias(ledger: Ledger, model: Entity, alias: str, version: Entity) -> None:
+    """Point an alias at a version, and say so of it: it is used, if a copy deleted it meanwhile."""
+    ledger.patch(version, {"name": model.fields["name"]})
+    ledger.patch(model, {"aliases": {alias: version.entity_id}})
 
 
 def version_entity(version: Entity, aliases: list[str], artifacts: Artifacts) -> ModelVersion:
@@ -232,14 +273,17 @@ def version_entity(version: Entity, aliases: list[str], artifacts: Artifacts) ->
     )
 
 
-def model_entity(model: Entity, newest: Iterable[Entity], artifacts: Artifacts) -> RegisteredModel:
+def model_entity(ledger: Ledger, model: Entity, artifacts: Artifacts) -> RegisteredModel:
     """Return MLflow's entity of a registered model, with the newest version of each stage."""
     return RegisteredModel(
         model.fields["name"],
         created_ms(model),
         updated_ms(model),
         model.fields.get("description") or None,
-        [version_entity(one, [], artifacts) for one in newest],
+        [version_entity(one, [], artifacts) for one in latest(ledger, model)],
         [RegisteredModelTag(*item) for item in fields.to_tags(model, {}).items()],
-        [RegisteredModelAlias(key, int(text)) for key, text in sorted(model.aliases.items())],
+        [
+            RegisteredModelAlias(key, int(one.fields["version"]))
+            for key, one in aliases(ledger, model).items()
+        ],
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tracksite.errors import StoreError
 from tracksite.store.syncing import warn_once
+from tracksite.store.system import started
 
 if TYPE_CHECKING:
     from tracksite.store.writer import RunWriter
@@ -33,9 +34,15 @@ class Saver:
         self._waiting.put(writer)
         with self._lock:
             if len(self._threads) < THREADS:
-                thread = threading.Thread(target=self._work, name="tracksite-save", daemon=True)
-                self._threads.add(thread)
-                thread.start()
+                self._start()
+
+    def _start(self) -> None:
+        """Start a thread; without one, all that waits is closed now."""
+        thread = started("tracksite-save", self._work)
+        if thread is not None:
+            self._threads.add(thread)
+        else:
+            self._drain()
 
     def finish(self) -> None:
         """Close all that wait, and return when everything is on disk."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tracksite.store import reading
+from tracksite.store import reading, seals
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,6 +17,10 @@ class Watched:
         """Take it as it is now."""
         self._path = path
         self._used = 0
+        self._header, self._alive = b"", False
+        self._sealed = self._is_sealed()
+        if self._sealed:
+            return
         self._header = self._read()
         self._used = -(-len(self._header) // 32) * 32
         self._header = self._header[: reading.HEADER_BYTES]
@@ -24,7 +28,15 @@ class Watched:
 
     def changed(self) -> bool:
         """Return whether it grew or lost its writer since it was first looked at."""
-        return bool(self._read()) or self._lives() != self._alive
+        return not self._sealed and (bool(self._read()) or self._lives() != self._alive)
+
+    def _is_sealed(self) -> bool:
+        """Return whether nothing comes any more: of such logs there may be a thousand."""
+        try:
+            with self._path.open("rb") as file:
+                return seals.at_end(file) is not None
+        except OSError:
+            return False
 
     def _read(self) -> bytes:
         try:

@@ -9,10 +9,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tracksite import paths
-from tracksite.analysis import reproduce
+from tracksite.analysis import links, reproduce
 from tracksite.config import ExperimentSettings
 from tracksite.pages.series import Series
-from tracksite.query import goal
+from tracksite.query import goal, lookup, registry
 from tracksite.query import runs as query
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from tracksite.config import Settings
     from tracksite.query.goal import Goal
+    from tracksite.query.lookup import Absences
+    from tracksite.query.registry import Alias
     from tracksite.schema import Problem, Snapshot
 
 T = TypeVar("T")
@@ -36,7 +38,7 @@ class Context:
 
     Attributes:
         snapshot: what the store held when the build began.
-        folded: `query.runs.fold(snapshot)`: one row for each entity.
+        folded: one row for each entity, as `query.lifecycle.settled` returns them.
         settings: of `tracksite.toml`.
         artifacts: the store's folder `artifacts`; a run's files are in `<run_id>/` below it.
     """
@@ -66,13 +68,28 @@ class Context:
 
     @cached_property
     def models(self) -> pl.DataFrame:
-        """Every registered model: the columns of `query.runs.models`."""
-        return query.models(self.folded)
+        """Every registered model: the columns of `query.registry.models`."""
+        return registry.models(self.folded)
 
     @cached_property
     def versions(self) -> pl.DataFrame:
-        """Every model version: the columns of `query.runs.model_versions`."""
-        return query.model_versions(self.folded)
+        """Every model version: the columns of `query.registry.model_versions`."""
+        return registry.model_versions(self.folded)
+
+    @cached_property
+    def aliases(self) -> Mapping[str, list[Alias]]:
+        """Name of a registered model → its aliases."""
+        return registry.aliases(self.folded)
+
+    @cached_property
+    def absent(self) -> Absences:
+        """Which runs have no page, of those that something names."""
+        return lookup.absences(self.folded)
+
+    @cached_property
+    def missing_of_models(self) -> Mapping[str, list[str]]:
+        """Name of a registered model → what it names and the store lacks."""
+        return links.missing(self.folded, self.absent, self.artifacts)
 
     @cached_property
     def by_experiment(self) -> Mapping[str, pl.DataFrame]:

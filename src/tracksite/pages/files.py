@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tracksite import paths
-from tracksite.errors import ArgumentError, DamageError
+from tracksite.errors import DamageError, NotFoundError
 from tracksite.model import Page
 from tracksite.pages import images, tables
 from tracksite.pages.script import data_script
+from tracksite.store.artifacts import read, size_on_disk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -38,6 +38,7 @@ class File:
         bytes, sha256: as recorded when it was logged.
         target: site path, or None when it is not published.
         why: in that case, why not.
+        file: where it lies below its run's folder, if not at `path`.
     """
 
     path: str
@@ -45,6 +46,12 @@ class File:
     sha256: str | None
     target: str | None = None
     why: str = ""
+    file: str | None = None
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """What the run says of it."""
+        return {name: getattr(self, name) for name in ("path", "bytes", "sha256", "file")}
 
 
 @dataclass(frozen=True)
@@ -96,10 +103,17 @@ def pages(
     for file in listed(run_id, artifacts, max_bytes):
         if file.target is None:
             continue
-        yield Page(file.target, None, file.sha256 or "", partial(genuine, folder, file))
+        inputs = f"{file.sha256} {size_on_disk(str(folder), file.row)}"
+        yield Page(file.target, None, inputs, partial(genuine, folder, file))
         if paths.suffix(file.path) == "json" and (file.bytes or 0) <= _SPEC_BYTES:
             script = partial(_spec_script, folder, file)
-            yield Page(_script_path(run_id, file), None, file.sha256 or "", script)
+            yield Page(_script_path(run_id, file), None, inputs, script)
+
+
+def on_disk(artifacts: Sequence[Mapping[str, Any]], folder: Path) -> list[int | None]:
+    """Return how much of each artifact is there, which a page that shows them depends on."""
+    place = str(folder)
+    return [size_on_disk(place, row) for row in artifacts]
 
 
 def listed(run_id: str, artifacts: Sequence[Mapping[str, Any]], max_bytes: int) -> tuple[File, ...]:
@@ -107,7 +121,8 @@ def listed(run_id: str, artifacts: Sequence[Mapping[str, Any]], max_bytes: int) 
     targets = paths.published(run_id, [it["path"] for it in artifacts])
     found = []
     for it in sorted(artifacts, key=lambda it: it["path"]):
-        file = File(it["path"], it["bytes"], it["sha256"], targets[it["path"]])
+        target = targets[it["path"]]
+        file = File(it["path"], it["bytes"], it["sha256"], target, file=it.get("file"))
         if file.sha256 is None or file.bytes is None:
             file = _left_out(file, "no digest was recorded")
         elif file.bytes > max_bytes:
@@ -117,28 +132,21 @@ def listed(run_id: str, artifacts: Sequence[Mapping[str, Any]], max_bytes: int) 
 
 
 def _left_out(file: File, why: str) -> File:
-    return File(file.path, file.bytes, file.sha256, None, why)
+    return replace(file, target=None, why=why)
 
 
 def genuine(folder: Path, file: File) -> bytes:
     """Return an artifact's bytes, sure to be those that were logged.
 
     Raises:
-        DamageError: the file is missing, is not a plain file inside the run's folder, or differs
-            from what was logged.
+        NotFoundError: the file is not in the store, or not yet.
+        DamageError: it is not a plain file inside the run's folder, or differs from what was
+            logged.
     """
     try:
-        place = paths.inside(folder, file.path)
-        size = place.stat().st_size
-        content = place.read_bytes() if size == file.bytes else b""
-    except (ArgumentError, OSError) as error:
-        raise DamageError(f"The artifact {file.path!r} cannot be published: {error}") from error
-    if size != file.bytes or hashlib.sha256(content).hexdigest() != file.sha256:
-        raise DamageError(
-            f"The artifact {file.path!r} is not what was logged (its digest differs): it is not "
-            "published; restore it from a copy, or log it again."
-        )
-    return content
+        return read(folder, file.row)
+    except (NotFoundError, DamageError) as error:
+        raise type(error)(f"The {error} It is not published.") from error
 
 
 def gallery(
@@ -159,7 +167,7 @@ def gallery(
             continue
         try:
             content = genuine(folder, file)
-        except DamageError as error:
+        except (NotFoundError, DamageError) as error:
             files.append(_left_out(file, str(error)))
             continue
         files.append(file)

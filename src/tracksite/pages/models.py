@@ -13,7 +13,7 @@ from tracksite.pages import notes
 from tracksite.pages.context import digest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from tracksite.pages.context import Context
 
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 def pages(context: Context) -> Iterator[Page]:
     """Return the page of all models and the page of each; a version alone makes a model too."""
     models = _models(context)
-    sources = [it["source_run_id"] for model in models for it in model["versions"]]
+    versions = [it for model in models for it in model["versions"]]
+    sources = {it[name] for it in versions for name in ("source_run_id", "owner_id")}
     yield Page(paths.MODELS, "models.html", _inputs(context, models), partial(_index, models))
     rows = _rows(context, sources)
     for model in models:
@@ -41,25 +42,26 @@ def _models(context: Context) -> list[dict[str, Any]]:
     for row in context.versions.sort("version", descending=True).iter_rows(named=True):
         versions.setdefault(row["name"], []).append(row)
     return [
-        _model(name, entities.get(name, {}), versions[name])
+        _model(context, name, entities.get(name, {}), versions[name])
         for name in sorted(versions, key=str.casefold)
     ]
 
 
 def _model(
-    name: str, entity: Mapping[str, Any], versions: Sequence[dict[str, Any]]
+    context: Context, name: str, entity: Mapping[str, Any], versions: Sequence[dict[str, Any]]
 ) -> dict[str, Any]:
-    aliases: dict[str, list[str]] = {}
-    for alias in entity.get("aliases") or []:
-        aliases.setdefault(str(alias["text"]), []).append(alias["key"])
+    aliases: dict[int | None, list[str]] = {}
+    for alias in context.aliases.get(name, ()):
+        aliases.setdefault(alias.version, []).append(alias.name)
     return {
         "name": name,
         "model_id": entity.get("model_id"),
         "description": entity.get("description"),
         "tags": entity.get("tags") or [],
+        "missing": context.missing_of_models.get(name, []),
         "versions": [
             version
-            | {"aliases": aliases.get(str(version["version"]), []), "tags": version["tags"] or []}
+            | {"aliases": aliases.get(version["version"], []), "tags": version["tags"] or []}
             for version in versions
         ],
     }
@@ -70,13 +72,15 @@ def _inputs(context: Context, models: Sequence[Mapping[str, Any]]) -> str:
     for model in models:
         versions = model["versions"]
         ids = [model["model_id"], *(it["version_id"] for it in versions)]
-        sources = [it["source_run_id"] for it in versions]
-        facts.append([model["name"], context.stamps([it for it in (*ids, *sources) if it])])
+        sources = {it[name] for it in versions for name in ("source_run_id", "owner_id")}
+        stamps = context.stamps(it for it in (*ids, *sources) if it)
+        shown = [[it["version_id"], it["version"], it["aliases"]] for it in versions]
+        facts.append([model["name"], stamps, shown, model["missing"]])
     goals = {name: goal and goal.metric for name, goal in context.goals.items()}
     return digest("models", facts, goals)
 
 
-def _rows(context: Context, sources: Sequence[str | None]) -> dict[str, dict[str, Any]]:
+def _rows(context: Context, sources: Iterable[str | None]) -> dict[str, dict[str, Any]]:
     """Return the folded rows of the runs that models came from."""
     wanted = pl.col("run_id").is_in([it for it in sources if it])
     return {row["run_id"]: row for row in context.runs.filter(wanted).iter_rows(named=True)}
@@ -92,10 +96,12 @@ def _page(
     return {
         "nav": "models",
         "model": model,
+        "missing": model["missing"],
         "description": notes.html(model["description"]),
         "versions": [
             version
-            | _origin(context, version, rows.get(version["source_run_id"]))
+            | _origin(context, version, rows)
+            | {"absent": version["source_run_id"] and context.absent.of(version["source_run_id"])}
             | {"notes": notes.html(version["description"])}
             for version in model["versions"]
         ],
@@ -103,29 +109,33 @@ def _page(
 
 
 def _origin(
-    context: Context, version: Mapping[str, Any], run: Mapping[str, Any] | None
+    context: Context, version: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Any]:
-    """Return what the source run tells of a version: run, metric, size, files, digest, flavour."""
-    if run is None:
-        return {
-            "run": None,
-            "metric": None,
-            "bytes": None,
-            "files": 0,
-            "digest": None,
-            "flavor": None,
-        }
-    folder = f"{version['source_path']}/"
-    files = [it for it in run["artifacts"] or [] if it["path"].startswith(folder)]
-    output = next((it for it in run["outputs"] or [] if it["path"] == version["source_path"]), None)
-    goal = context.goals.get(run["experiment"])
-    values = {it["key"]: it["last"] for it in run["metrics"] or []}
-    value = values.get(goal.metric) if goal else None
+    """Return what is known of where a version is from: run, metric, size, files, digest, flavour.
+
+    The files are those of its run, or of the one that owns them.
+    """
+    run, folder = rows.get(version["source_run_id"]), f"{version['source_path']}/"
+    owner = rows.get(version["owner_id"], {})
+    files = [it for it in owner.get("artifacts") or [] if it["path"].startswith(folder)]
+    output = next(
+        (it for it in owner.get("outputs") or [] if it["path"] == version["source_path"]), None
+    )
     return {
         "run": run,
-        "metric": (goal.metric, value) if goal and value is not None else None,
+        "metric": _metric(context, run),
         "bytes": sum(it["bytes"] or 0 for it in files) if files else None,
         "files": len(files),
         "digest": output and output["digest"],
         "flavor": output and output["flavor"],
     }
+
+
+def _metric(context: Context, run: Mapping[str, Any] | None) -> tuple[str, float] | None:
+    """Return the primary metric of a run's experiment, and its last value in that run."""
+    goal = context.goals.get(run["experiment"]) if run else None
+    if run is None or goal is None:
+        return None
+    values = {it["key"]: it["last"] for it in run["metrics"] or []}
+    value = values.get(goal.metric)
+    return None if value is None else (goal.metric, value)

@@ -30,12 +30,13 @@ def pages(context: Context) -> Iterator[Page]:
     limit = context.settings.artifacts.max_bytes
     columns = context.runs.select("run_id", "parent_run_id", "artifacts", "git_diff")
     for at, (run_id, parent, artifacts, diff) in reversed(list(enumerate(columns.iter_rows()))):
-        inputs = facts.digest_of(run_id, parent)
+        folder = context.artifacts / run_id
+        inputs = facts.digest_of(run_id, parent, files.on_disk(artifacts or [], folder))
         yield Page(paths.run_page(run_id), "run.html", inputs, partial(_page, facts, at), run_id)
         yield Page(paths.run_json(run_id), None, inputs, partial(_twin, facts, at), run_id)
         if diff:
             yield Page(_diff_path(run_id), None, digest(diff), partial(str, diff))
-        yield from files.pages(run_id, artifacts or [], context.artifacts / run_id, limit)
+        yield from files.pages(run_id, artifacts or [], folder, limit)
     for run_id, problems in context.problems_of.items():
         if run_id not in facts.names and paths.run_id_of(paths.run_page(run_id)):
             inputs = digest([problem.message for problem in problems])
@@ -65,16 +66,26 @@ class _Facts:
                 self.children.setdefault(parent, []).append(at)
         self.ids: list[str] = rows["run_id"].to_list()
         self.versions: dict[str, list[dict[str, Any]]] = {}
-        for version in context.versions.iter_rows(named=True):
+        versions = context.versions.drop("claim", "owner_id", "deleted")
+        for version in versions.iter_rows(named=True):
             self.versions.setdefault(version["source_run_id"], []).append(version)
 
-    def digest_of(self, run_id: str, parent: str | None) -> str:
-        """Return the digest of all that the page of a run is made from."""
+    def digest_of(self, run_id: str, parent: str | None, sizes: Sequence[int | None]) -> str:
+        """Return the digest of all that the page of a run is made from.
+
+        Args:
+            run_id: whose page.
+            parent: the run that it is nested in.
+            sizes: how much of each of its artifacts is on disk.
+        """
         children = [self.ids[at] for at in self.children.get(run_id, [])]
         versions = self.versions.get(run_id, [])
         return digest(
             self.context.stamps([run_id, *children]),
             self.names.get(parent or ""),
+            parent and self.context.absent.of(parent),
+            self.names[run_id][2],
+            sizes,
             [[it["name"], it["version"], it["stage"]] for it in versions],
             [problem.message for problem in self.context.problems_of.get(run_id, ())],
         )
@@ -122,12 +133,13 @@ def _page(facts: _Facts, at: int) -> dict[str, Any]:
 
 
 def _parent(facts: _Facts, run: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the parent of a run, if it has one; `known` is false where it is not in the store."""
+    """Return the parent of a run, if it has one; `absent` says why, where it has no page."""
     parent = run["parent_run_id"]
     if parent is None:
         return None
     name, status, _ = facts.names.get(parent, (parent[:8], "", ""))
-    return {"run_id": parent, "name": name, "status": status, "known": parent in facts.names}
+    absent = facts.context.absent.of(parent)
+    return {"run_id": parent, "name": name, "status": status, "absent": absent}
 
 
 def _children(facts: _Facts, run_id: str) -> dict[str, Any]:
@@ -171,7 +183,10 @@ def _twin(facts: _Facts, at: int) -> str:
     told = {
         **run,
         "artifacts": [
-            it | {"url": (target := targets[it["path"]]) and paths.relative(source, target)}
+            {
+                **{name: it[name] for name in ("path", "bytes", "sha256")},
+                "url": (target := targets[it["path"]]) and paths.relative(source, target),
+            }
             for it in run["artifacts"]
         ],
         "children": [facts.ids[child] for child in facts.children.get(run["run_id"], [])],

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from itertools import pairwise, takewhile
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from tracksite.errors import ArgumentError, NotFoundError
+from tracksite.query.lifecycle import settled
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
 SHORTEST = 8  # hex digits
 _SHOWN = 5
@@ -49,3 +52,42 @@ def _shared(left: str, right: str) -> int:
     """Return how many characters two texts begin with in common."""
     same = (a == b for a, b in zip(left, right, strict=False))
     return sum(1 for _ in takewhile(bool, same))
+
+
+@dataclass(frozen=True)
+class Absences:
+    """Which runs cannot be shown, of those that something names: a parent, a model's source.
+
+    Attributes:
+        shown: ids of the runs that can.
+        deleted: ids of those that are deleted.
+        purged: ids of those that were removed for good → when, and by whom.
+    """
+
+    shown: frozenset[str]
+    deleted: frozenset[str]
+    purged: Mapping[str, tuple[datetime, str]] = field(default_factory=dict)
+
+    def of(self, run_id: str) -> str | None:
+        """Return in a few words why a run is not shown, or None where it is."""
+        if run_id in self.shown:
+            return None
+        what = "is deleted" if run_id in self.deleted else "is not in this store"
+        if run_id in self.purged:
+            at, who = self.purged[run_id]
+            what = f"was removed for good on {at:%Y-%m-%d} by {who}"
+        return f"run {run_id[:SHORTEST]}… {what}"
+
+
+def absences(
+    folded: pl.DataFrame, purged: Mapping[str, tuple[datetime, str]] | None = None
+) -> Absences:
+    """Return what tells of runs that are deleted, or not in the store whose folded rows these are.
+
+    Args:
+        folded: what `query.runs.fold` returned.
+        purged: the runs that were removed for good; others were not copied yet.
+    """
+    runs = settled(folded).filter(pl.col("kind") == "run")
+    gone = frozenset(runs.filter("deleted")["run_id"])
+    return Absences(frozenset(runs["run_id"]) - gone, gone, purged or {})

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from tracksite.query.lifecycle import DEFAULT_EXPERIMENT, settled
 from tracksite.schema import LIST_KEYS, PRIVATE_TAGS, SCALAR_FIELDS
 from tracksite.store import edits
 from tracksite.store.ids import experiment_id
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 _ORDER = ["run_id", "seq", "writer"]
 _REMOVABLE = ("tags", "aliases")  # a null text removes the key
-DEFAULT_EXPERIMENT = "Default"
 
 
 def fold(snapshot: Snapshot) -> pl.DataFrame:
@@ -25,8 +25,9 @@ def fold(snapshot: Snapshot) -> pl.DataFrame:
 
     Columns: run_id, kind, every scalar field of `runs_schema()`, every list field with one item
     per key (sorted by key; metrics merged over their parts), `first_at` and `last_at` (times of
-    the first and last patch). A run that says it is running without a living writer is
-    interrupted.
+    the first and last patch), and those of `lifecycle.CLOCKS`: the greatest `seq` at which it was
+    opened, the greatest at which anything was said, and that of the last word on `deleted`. A run
+    that says it is running without a living writer is interrupted.
     """
     patches = edits.split(snapshot.patches).sort(_ORDER)
     scalars = patches.group_by("run_id", maintain_order=True).agg(
@@ -34,6 +35,9 @@ def fold(snapshot: Snapshot) -> pl.DataFrame:
         *(pl.col(name).drop_nulls().last() for name in SCALAR_FIELDS),
         pl.col("timestamp").min().alias("first_at"),
         pl.col("timestamp").max().alias("last_at"),
+        pl.col("seq").last().alias("opened_seq"),
+        pl.max_horizontal("seq", edits.last_of_row()).max().alias("last_seq"),
+        pl.col("seq").filter(pl.col("deleted").is_not_null()).last().alias("deleted_seq"),
     )
     for name in LIST_KEYS:
         scalars = scalars.join(
@@ -100,7 +104,7 @@ def merge_summaries(items: pl.DataFrame) -> pl.DataFrame:
     return merged
 
 
-def _public_tags() -> pl.Expr:
+def public_tags() -> pl.Expr:
     """Return the tags without those that tracksite keeps for itself."""
     private = pl.element().struct.field("key").str.starts_with(PRIVATE_TAGS)
     return pl.col("tags").list.filter(~private)
@@ -116,9 +120,10 @@ def runs(
         experiment: only runs of the experiment of this name.
         deleted: the deleted runs instead of the others.
     """
-    found = folded.filter(pl.col("kind") == "run", pl.col("deleted") == deleted).with_columns(
+    rows = settled(folded)
+    found = rows.filter(pl.col("kind") == "run", pl.col("deleted") == deleted).with_columns(
         pl.col("experiment").fill_null(DEFAULT_EXPERIMENT),
-        _public_tags(),
+        public_tags(),
         _seconds(pl.col("ended_at") - pl.col("started_at")).alias("duration_s"),
     )
     if experiment is not None:
@@ -140,6 +145,7 @@ def experiments(folded: pl.DataFrame, *, deleted: bool = False) -> pl.DataFrame:
 
     Columns: experiment_id, name, description, tags, run_count, first_at, last_at (of its runs).
     """
+    folded = settled(folded)
     known = folded.filter(pl.col("kind") == "experiment")
     counted = (
         runs(folded)
@@ -157,7 +163,7 @@ def experiments(folded: pl.DataFrame, *, deleted: bool = False) -> pl.DataFrame:
         )
     )
     joined = counted.join(
-        known.select("name", "description", _public_tags(), "deleted"),
+        known.select("name", "description", public_tags(), "deleted"),
         on="name",
         how="full",
         coalesce=True,
@@ -171,59 +177,6 @@ def experiments(folded: pl.DataFrame, *, deleted: bool = False) -> pl.DataFrame:
         )
         .sort("name")
     )
-
-
-def models(folded: pl.DataFrame) -> pl.DataFrame:
-    """Return the registered models, sorted by name: model_id, name, description, tags, aliases."""
-    return (
-        folded.filter(pl.col("kind") == "model", ~pl.col("deleted"))
-        .select(
-            pl.col("run_id").alias("model_id"),
-            *("name", "description", _public_tags(), "aliases", "first_at", "last_at"),
-        )
-        .sort("name")
-    )
-
-
-def model_versions(folded: pl.DataFrame) -> pl.DataFrame:
-    """Return the versions of all models, sorted by name and version.
-
-    Columns: version_id, name (of the model), version, stage, description, tags, source_run_id,
-    source_path, first_at, last_at. Where two stores that were merged had each given out a
-    number, the earliest version keeps it and the later ones get the next free numbers.
-    """
-    versions = folded.filter(
-        pl.col("kind") == "model_version",
-        pl.col("name").is_not_null(),
-        pl.col("version").is_not_null(),
-    ).sort("name", "version", "run_id")
-    numbered = versions.with_columns(_free_numbers(versions).alias("version"))
-    return (
-        numbered.filter(~pl.col("deleted"))
-        .select(
-            pl.col("run_id").alias("version_id"),
-            *("name", "version", "stage", "description", _public_tags()),
-            *("source_run_id", "source_path", "first_at", "last_at"),
-        )
-        .sort("name", "version")
-    )
-
-
-def _free_numbers(versions: pl.DataFrame) -> pl.Series:
-    """Return the version numbers, each once per model."""
-    taken: dict[str, set[int]] = {}
-    for name, version in versions.select("name", "version").iter_rows():
-        taken.setdefault(name, set()).add(version)
-    given: set[tuple[str, int]] = set()
-    numbers: list[int] = []
-    for name, version in versions.select("name", "version").iter_rows():
-        number = version
-        if (name, number) in given:
-            number = max(taken[name]) + 1
-            taken[name].add(number)
-        given.add((name, number))
-        numbers.append(number)
-    return pl.Series(numbers, dtype=pl.Int64)
 
 
 def one(frame: pl.DataFrame, run_id: str) -> dict[str, Any] | None:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 from tracksite import config, paths, render
 from tracksite.errors import BuildError
 from tracksite.pages.context import Context, digest
+from tracksite.query.lifecycle import settled
 from tracksite.query.runs import fold
 from tracksite.site import manifest as manifests
 from tracksite.site import output as outputs
 from tracksite.site.manifest import Entry, Manifest
 from tracksite.site.output import Output
-from tracksite.site.plan import Plan, plan
+from tracksite.site.plan import Plan, in_trouble, plan
 from tracksite.site.report import BuildReport, report
 from tracksite.site.sharing import make_all
 from tracksite.store.local import open_store
@@ -70,10 +71,11 @@ def build(
     old = Manifest() if force else manifests.read(site)
     key = digest(__version__, render.templates_digest(), asdict(settings))
     state = store.state()
-    if old.state == state and old.key == key and _up_to_date(site, old.files):
+    same = old.state == state and old.key == key and not in_trouble(old)
+    if same and _up_to_date(site, old.files):
         return report(site, old, unchanged=tuple(old.files))
     snapshot = store.snapshot()
-    context = Context(snapshot, fold(snapshot), settings, store.root / "artifacts")
+    context = Context(snapshot, settled(fold(snapshot)), settings, store.root / "artifacts")
     todo = plan(context, site, old, key, force=force)
     target = Manifest(__version__, state, key, snapshot.problems)
     return _carry_out(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tracksite.pages.context import Context
+    from tracksite.schema import Problem
     from tracksite.site.manifest import Entry, Manifest
 
 # Only `tracksite watch` serves these, from the package itself.
@@ -57,13 +58,17 @@ def plan(context: Context, site: Path, old: Manifest, key: str, *, force: bool) 
         BuildError: two pages claim one path, or a file is in the way that no build wrote.
     """
     pages = {page.path: page for page in _all_pages(context)}
+    troubled = {it.run_id for it in in_trouble(old)}
     digests = {path: _digest(key, page) for path, page in pages.items()}
     if not force:
         _claim(site, pages, old)
     kept = {
         path: entry
         for path, entry in old.files.items()
-        if entry[0] is not None and digests.get(path) == entry[0] and whole(site, path, entry)
+        if entry[0] is not None
+        and digests.get(path) == entry[0]
+        and whole(site, path, entry)
+        and not (troubled and paths.owner_of(path) in troubled)
     }
     return Plan(
         pages,
@@ -72,6 +77,14 @@ def plan(context: Context, site: Path, old: Manifest, key: str, *, force: bool) 
         stale=[path for path in pages if path not in kept],
         gone=[path for path in old.files if path not in pages],
     )
+
+
+def in_trouble(old: Manifest) -> list[Problem]:
+    """Return what the last build could not show of runs: files that may be there by now.
+
+    They came, or were restored, without any name in the store having changed.
+    """
+    return [it for it in old.problems if it.run_id is not None and it.path in old.files]
 
 
 def _digest(key: str, page: Page) -> str:

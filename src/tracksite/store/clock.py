@@ -12,6 +12,7 @@ import time
 
 COUNTER_BITS = 16
 MOST = 10**18 - 1  # the greatest number that a file's name can hold: of the year 2453
+FIRST = 1 << 40  # below are the numbers of format 1, which counted
 _FAR = 86_400_000 << COUNTER_BITS  # a day
 
 _given = [0]  # the last number that this process gave

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
@@ -78,19 +77,6 @@ def decode_patches(
             rows = formats.upgraded(rows)
         frames.append(with_parts(rows, hashes).select(frames[0].columns))
     return pl.concat(frames)
-
-
-def edit_numbers(folder: Path, names: Sequence[parts.PartName]) -> list[int]:
-    """Return the numbers of what parts say was said after their beginning, if sound."""
-    sound = []
-    for part in names:
-        if part.table == "runs":
-            with contextlib.suppress(DamageError, OSError):
-                sound.append((part, checked(folder, part)))
-    if not sound:
-        return []
-    edits = decode_patches(sound, bool)["edits"]
-    return list(edits.explode().drop_nulls().struct.field("seq"))
 
 
 def with_parts(rows: pl.DataFrame, hashes: Sequence[str | None]) -> pl.DataFrame:

@@ -12,6 +12,7 @@ from tracksite.schema import LIST_KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     import polars as pl
 
@@ -29,6 +30,25 @@ def listed(edits: Mapping[tuple[str, str], int], seq: int) -> list[dict[str, Any
         if number != seq
     ]
     return later or None
+
+
+def last(path: Path) -> int:
+    """Return the greatest number that the `edits` of a `runs` part say; 0 if there is none."""
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as part:
+            rows = part.read(["edits.list.element.seq"])["edits"].to_pylist()
+    except Exception:  # noqa: BLE001 - a damaged part is named by whoever reads it
+        return 0
+    return max((edit["seq"] for edits in rows for edit in edits or ()), default=0)
+
+
+def last_of_row() -> pl.Expr:
+    """Return the greatest number of what a patch says later than its own; null if nothing."""
+    import polars as pl
+
+    return pl.col("edits").list.eval(pl.element().struct.field("seq")).list.max()
 
 
 def split(patches: pl.DataFrame) -> pl.DataFrame:

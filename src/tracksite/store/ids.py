@@ -26,6 +26,15 @@ def new_writer() -> str:
     return os.urandom(6).hex()
 
 
+def import_writer(entity_id: str) -> str:
+    """Return the 12 hex digits of the writer that brings an entity in from another tool.
+
+    Two stores that import the same thing write the same segment of it, which counts once when they
+    meet.
+    """
+    return _named("import", entity_id)[:12]
+
+
 def experiment_id(name: str) -> str:
     """Return the 32 hex digits that every store gives to the experiment of this name."""
     return _named("experiment", name)

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from tracksite.errors import DamageError, NotFoundError, StoreError
 from tracksite.schema import FORMAT, FORMATS, Snapshot
-from tracksite.store import clock, decoding, doubled, marking, packs, parts, reading, snapshots
+from tracksite.store import clock, doubled, edits, marking, packs, parts, reading, snapshots
 from tracksite.store.ids import check_run_id, new_writer
 from tracksite.store.patches import merge, normalise, to_table
 from tracksite.store.writer import RunWriter
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
 
+_MOST_EDITS = 100_000
 FOLDERS = ("log", "live", "artifacts")
 
 
@@ -63,6 +64,7 @@ def _create(root: Path) -> None:
     try:
         for folder in FOLDERS:
             (root / folder).mkdir(parents=True, exist_ok=True)
+        marking.upgrade(root)
         marking.mark(root)
         parts.sync_folder(root.parent)
     except OSError as error:
@@ -88,6 +90,7 @@ class LocalStore:
     def __init__(self, root: Path) -> None:
         """Take the folder of an existing store; use `open_store` instead."""
         self.root = root
+        self._edits: dict[str, int] = {}  # hash of a part → the number of its last edit
         for folder in FOLDERS:  # a copy or a git checkout loses empty folders
             if not (root / folder).is_dir():
                 _make(root / folder)
@@ -136,27 +139,44 @@ class LocalStore:
         return parts.write_part(self.root / "log", (run_id, writer, seq), "runs", row)
 
     def open_writer(
-        self, run_id: str, *, kind: str = "run", resume: bool = False, strict: bool = False
+        self,
+        run_id: str,
+        *,
+        kind: str = "run",
+        resume: bool = False,
+        strict: bool = False,
+        imported: bool = False,
     ) -> RunWriter:
         """Return a writer for a new run, or for one that exists when `resume`; see `RunWriter`."""
+        marking.mark(self.root)  # a store of an older release has no marks yet
         known = self._last_seq(check_run_id(run_id)) if resume else 0
         return RunWriter(
             self.root,
             run_id,
             kind=kind,
-            seq=clock.tick(known),
+            seq=clock.FIRST if imported else clock.tick(known),
             strict=strict,
             ahead_ns=clock.ahead_ns(known),
+            imported=imported,
         )
 
     def _last_seq(self, run_id: str) -> int:
         """Return the greatest number that is known of a run: of its segments and later edits."""
         loose = self._parts({run_id})
-        taken = [part.seq for part in loose]
-        taken += decoding.edit_numbers(self.root / "log", loose)
+        taken = [max(part.seq, self._last_edit(part)) for part in loose]
         taken += packs.packed_numbers(self.root, run_id)
         taken += reading.live_numbers(self.root / "live", run_id, {part.hash for part in loose})
         return max(taken, default=0)
+
+    def _last_edit(self, part: parts.PartName) -> int:
+        """Return the greatest number of what a part says later than its own; 0 if nothing."""
+        if part.table != "runs" or part.seq < clock.FIRST:
+            return 0
+        if part.hash not in self._edits:
+            if len(self._edits) >= _MOST_EDITS:
+                self._edits.clear()
+            self._edits[part.hash] = edits.last(self.root / "log" / part.file)
+        return self._edits[part.hash]
 
     def _parts(self, run_ids: Collection[str] | None) -> list[parts.PartName]:
         return reading.list_parts(self.root / "log", run_ids)

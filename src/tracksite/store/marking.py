@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from typing import TYPE_CHECKING
 
 from tracksite.schema import FORMAT
@@ -10,26 +12,28 @@ from tracksite.store import doubled, parts
 if TYPE_CHECKING:
     from pathlib import Path
 
-FILES = {
-    ".gitattributes": b"* -text\n",  # a checkout converts no line endings
-    ".gitignore": b"live/\ntmp-*\n",
+# Without `-text` a clone may get other line endings, and so other files than were logged. Live logs
+# are of this machine alone. The patterns begin at the store: artifacts may be called as they like.
+MARKS = {
+    ".gitattributes": b"* -text\n",
+    ".gitignore": b"/live/\n/tmp-*\n/*/tmp-*\n",
 }
 
 
 def mark(root: Path) -> None:
-    """Write what says that a folder is a store; files that are there are left as they are.
+    """Write what git is told, where it is not; a store that cannot be written goes without."""
+    for name, content in MARKS.items():
+        with contextlib.suppress(OSError):
+            if not os.path.lexists(root / name):
+                parts.write_durably(root / name, content)
+
+
+def upgrade(root: Path) -> None:
+    """Let `store.json` say the format of today, in the bytes that it has in every store.
 
     Raises:
         OSError: the disk refuses.
     """
-    for name, content in FILES.items():
-        if not (root / name).exists():
-            parts.write_durably(root / name, content)
-    upgrade(root)
-
-
-def upgrade(root: Path) -> None:
-    """Let `store.json` say the format of today."""
     path, content = root / "store.json", doubled.encode({"format": FORMAT})
     if not path.exists() or path.read_bytes() != content:
         parts.write_durably(path, content)

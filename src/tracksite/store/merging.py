@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tracksite.errors import DamageError
 from tracksite.schema import Problem
-from tracksite.store import manifests, packs, parts, reading
+from tracksite.store import disputes, manifests, packs, parts, reading
 from tracksite.store.livelog import SEGMENT_NAME, used_bytes
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ class _Tally:
     target: Path
     progress: Callable[[str], object]
     copied: set[str] = field(default_factory=set)
+    disputed: set[str] = field(default_factory=set)
     present: set[str] = field(default_factory=set)
     problems: dict[str, Problem] = field(default_factory=dict)
 
@@ -79,6 +80,7 @@ def merge(
         if all(whole) and not _missing(tally):
             break
     _lay(tally, (it for it in _artifacts(source.root) if not (target.root / it).exists()))
+    _settle(tally, target)
     return Merged(
         len(tally.copied),
         len(tally.present - tally.copied),
@@ -130,6 +132,8 @@ def _lay(tally: _Tally, files: Iterable[str]) -> bool:
             is_whole = False
         except DamageError as error:
             tally.name(relative, error)
+            if relative.startswith("artifacts/"):
+                tally.disputed.add(relative)
     for folder in sorted(folders):
         parts.sync_folder(folder)
     return is_whole
@@ -161,6 +165,14 @@ def _missing(tally: _Tally) -> bool:
     wanted = manifests.in_force(tally.target).files
     wanted -= set(reading.names_in(tally.target / "packs", None))
     return bool(wanted & set(reading.names_in(tally.source / "packs", None)))
+
+
+def _settle(tally: _Tally, target: LocalStore) -> None:
+    """Let the runs say which of two artifacts of one name is meant."""
+    if tally.disputed:
+        left = set(disputes.settle(tally.source, target, tally.disputed))
+        for place in tally.disputed - left:
+            del tally.problems[place]
 
 
 def _purged(source: LocalStore, target: LocalStore) -> tuple[str, ...]:

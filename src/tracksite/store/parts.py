@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from tracksite.errors import DamageError
 from tracksite.schema import FORMAT, FORMAT_KEY, points_schema
+from tracksite.store import system
 from tracksite.store.bounds import MOST_BYTES
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ _OPTIONS: dict[str, Any] = {
 }
 RUNS_OPTIONS = {**_OPTIONS, "use_dictionary": False, "write_statistics": False}
 SMALL_BYTES = 1 << 14
+sync_folder = system.sync_folder
 POINTS_OPTIONS = {**_OPTIONS, "use_dictionary": ["run_id", "key"]}
 
 
@@ -144,17 +146,6 @@ def write_durably(path: Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable, where the platform lets a folder be opened."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def make_folder(folder: Path) -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import socket
-from functools import cache
-from pathlib import Path
 from typing import Any
+
+from tracksite.store import system
 
 _ENDED = "ended"
 
@@ -14,7 +13,12 @@ _ENDED = "ended"
 def identity() -> dict[str, Any]:
     """Return what a live log's header says of this process: pid, its start, where pids count."""
     pid = os.getpid()
-    return {"pid": pid, "pid_started": _started(pid), "host": _host(), "pid_space": _pid_space()}
+    return {
+        "pid": pid,
+        "pid_started": _started(pid),
+        "host": system.host_name(),
+        "pid_space": system.pid_space(),
+    }
 
 
 def is_running(header: dict[str, Any]) -> bool | None:
@@ -26,8 +30,9 @@ def is_running(header: dict[str, Any]) -> bool | None:
     pid, started = header.get("pid"), header.get("pid_started")
     if not is_local(header) or not isinstance(pid, int):
         return None
-    if not _exists(pid):
-        return False
+    exists = system.pid_exists(pid)
+    if not exists:
+        return exists
     found = _started(pid)
     if found == _ENDED:
         return False
@@ -38,46 +43,12 @@ def is_local(header: dict[str, Any]) -> bool:
     """Tell whether the pid in a live log's header means something here: never by a host's name."""
     space = header.get("pid_space")
     boot, _, inner = space.partition("/") if isinstance(space, str) else ("", "", "")
-    return bool(boot and inner) and space == _pid_space()
-
-
-@cache
-def _host() -> str:
-    return socket.gethostname()
-
-
-def _pid_space() -> str:
-    """Return the boot and the pid namespace in which our pids mean something."""
-    return f"{_read('/proc/sys/kernel/random/boot_id')}/{_link('/proc/self/ns/pid')}"
+    return bool(boot and inner) and space == system.pid_space()
 
 
 def _started(pid: int) -> str:
     """Return the start time of a process in clock ticks since boot, or "" where unknown."""
-    fields = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
+    fields = system.text_of(f"/proc/{pid}/stat").rpartition(")")[2].split()
     if len(fields) <= 19:  # noqa: PLR2004 - the 22nd field, after the number and the name
         return ""
     return _ENDED if fields[0] == "Z" else fields[19]
-
-
-def _exists(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):  # no system has that many
-        return False
-    except OSError:
-        return True
-    return True
-
-
-def _read(path: str) -> str:
-    try:
-        return Path(path).read_text().strip()
-    except (OSError, UnicodeDecodeError):
-        return ""
-
-
-def _link(path: str) -> str:
-    try:
-        return str(Path(path).readlink())
-    except OSError:
-        return ""

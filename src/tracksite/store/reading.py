@@ -165,8 +165,7 @@ def _read_segment(folder: Path, name: re.Match[str], most_bytes: int) -> Segment
     file = name.string
     with (folder / file).open("rb", buffering=0) as log:
         status = os.fstat(log.fileno())
-        log.seek(max(0, status.st_size - seals.TAIL_BYTES))
-        seal = seals.find(log.read(seals.TAIL_BYTES))
+        seal = seals.at_end(log)
         content = b""
         if seal is None or not seal.saved:
             log.seek(0)
@@ -264,11 +263,12 @@ def open_logs(root: Path, run_ids: Collection[str] | None = None) -> set[str]:
     These have a log that is not sealed, and that was not silent for so long that it is given up.
     """
     found = list_segments(root / "live", run_ids, most_bytes=HEADER_BYTES)
-    return {
-        one.run_id
-        for one in found
-        if one.seal is None and not is_abandoned(one.path, one.heartbeat, clock_of(one.folder))
-    }
+    return {one.run_id for one in found if one.seal is None and not _is_given_up(one)}
+
+
+def _is_given_up(segment: SegmentName) -> bool:
+    clock = clock_of(segment.folder)
+    return is_abandoned(segment.path, segment.heartbeat, clock) and not has_writer(segment)
 
 
 def decode(segment: SegmentName, most_bytes: int | None = None) -> LiveSegment:

@@ -16,11 +16,11 @@ import json
 import os
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 from zlib import crc32
 
-from tracksite.store import clock
-from tracksite.store.livelog import LENGTH, PATCH, SERIES, SLOT, patch_frame, write_at
+from tracksite.store import clock, system
+from tracksite.store.livelog import LENGTH, PATCH, SERIES, SLOT, patch_frame
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -84,6 +84,12 @@ def find(tail: bytes) -> Seal | None:
     return None
 
 
+def at_end(log: IO[bytes]) -> Seal | None:
+    """Return the seal that an open log ends with; of a log that is not sealed none."""
+    log.seek(max(0, log.seek(0, os.SEEK_END) - TAIL_BYTES))
+    return find(log.read(TAIL_BYTES))
+
+
 def put(file: int, at: int, seal: Seal) -> None:
     """End an open log with a seal behind its frames, and cut off the room that it did not need.
 
@@ -91,7 +97,7 @@ def put(file: int, at: int, seal: Seal) -> None:
         OSError: the disk refuses.
     """
     frame = seal.frame()
-    write_at(file, frame, at)
+    system.write_at(file, frame, at)
     os.ftruncate(file, at + len(frame))
 
 

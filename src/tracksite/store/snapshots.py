@@ -123,11 +123,7 @@ def _only(whole: Snapshot, wanted: frozenset[str]) -> Snapshot:
 
 def _waiting(counted: pl.DataFrame) -> list[Problem]:
     """Name the patches whose points are not here: their part has not been copied yet."""
-    import polars as pl
-
-    alone = counted.filter(
-        pl.col("part").is_not_null(), pl.col("points_part").is_null(), versions.points_of() > 0
-    )
+    alone = counted.filter(versions.waits_for_points())
     return [
         Problem(
             f"log/{run_id}.{writer}.{seq}",

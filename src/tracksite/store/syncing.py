@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
 import warnings
 import weakref
 from typing import TYPE_CHECKING, Protocol
 
 from tracksite.errors import TracksiteError
+from tracksite.store import system
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -40,13 +41,22 @@ class Syncer:
         self._roots: dict[Path, bool] = {}  # store → whether its dead logs were looked after
         self._thread: threading.Thread | None = None
 
+    def start(self) -> bool:
+        """Return whether the thread runs; it does not where the system allows no more threads."""
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = system.started("tracksite-sync", self._run)
+        return self._thread is not None
+
     def watch(self, writer: Writer) -> None:
         """Look after a writer from now on."""
         self._writers.add(writer)
         self._roots.setdefault(writer.root, False)
-        if self._thread is None or not self._thread.is_alive():
-            self._thread = threading.Thread(target=self._run, name="tracksite-sync", daemon=True)
-            self._thread.start()
+        self.start()
+
+    def tend(self, writer: Writer) -> None:
+        """Sync a writer now, as the thread does each second; what goes wrong is a warning."""
+        with _named(writer.root):
+            writer.sync()
 
     def keep(self, writer: Writer) -> None:
         """Go on trying to save a writer that was closed while the disk refused."""
@@ -69,8 +79,7 @@ class Syncer:
         while True:
             time.sleep(SYNC_S)
             for writer in list(self._writers):
-                with _named(writer.root):
-                    writer.sync()
+                self.tend(writer)
             for root in [root for root, done in list(self._roots.items()) if not done]:
                 self._roots[root] = True
                 with _named(root):
@@ -94,7 +103,8 @@ def _recover(root: Path) -> None:
     if len(names_in(root / "live", None)) > 1:  # not only the log of who asks
         from tracksite.store.recovery import recover
 
-        recover(root, now=time.time(), others=False)  # their logs are read where they are
+        with contextlib.suppress(ImportError):  # where runs are only logged nothing is saved
+            recover(root, now=time.time(), others=False)  # their logs are read where they are
 
 
 _warned: set[str] = set()

@@ -4,7 +4,8 @@ A purge is a patch like any other: its `purged` names the segments (`<writer>.<s
 removed. From then on the run is gone, also where a copy of the store brings those segments back.
 Where the run was used in a copy that did not know of the purge (it was logged to, or a living model
 version came from it), it stays: all of it that is here, and what is not is named. It is not shown
-before its first segment is here, so a run never comes back as a mere end.
+before its first segment is here, so a run never comes back as a mere end. An empty `purged` takes
+back what earlier ones said: the run was imported again.
 """
 
 from __future__ import annotations
@@ -63,6 +64,10 @@ def judged(rows: pl.DataFrame) -> Verdict:
     for run_id, at, by, segments in stones.select(
         "run_id", "timestamp", "user", "purged"
     ).iter_rows():
+        if not segments:
+            purged.pop(run_id, None)
+            removed.pop(run_id, None)
+            continue
         purged[run_id] = (at, by or "")
         removed.setdefault(run_id, set()).update(segments)
     kept, problems = set(), []

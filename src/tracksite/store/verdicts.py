@@ -11,22 +11,26 @@ import contextlib
 import hashlib
 import json
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tracksite.schema import FORMAT
+from tracksite.store import system
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
+    from pathlib import Path
 
 Verdict = tuple[int, int]  # size in bytes, modification time in nanoseconds
 
 
-def cache_file(folder: Path) -> Path:
-    """Return where the verdicts on the files of a folder are kept: a copy has its own."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+def cache_file(folder: Path) -> Path | None:
+    """Return where the verdicts on the files of a folder are kept: a copy has its own.
+
+    None where the user has no home, as in a container with an unknown uid.
+    """
+    base = system.cache_folder()
     name = hashlib.blake2b(os.fsencode(folder), digest_size=16).hexdigest()
-    return Path(base) / "tracksite" / f"{name}.json"
+    return base and base / "tracksite" / f"{name}.json"
 
 
 @contextlib.contextmanager
@@ -36,10 +40,10 @@ def on(folder: Path, names: Collection[object]) -> Iterator[dict[str, Verdict]]:
     Where nothing is in question (no `names`), nothing is read or kept.
     """
     cache = cache_file(folder)
-    known = load(cache) if names else {}
+    known = load(cache) if cache and names else {}
     before = dict(known)
     yield known
-    if known != before:
+    if cache and known != before:
         save(cache, known)
 
 

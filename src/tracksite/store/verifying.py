@@ -5,16 +5,15 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from tracksite import paths
-from tracksite.errors import DamageError
+from tracksite.errors import ArgumentError, DamageError, NotFoundError
 from tracksite.schema import Problem
-from tracksite.store import bounds, manifests, packs, parts, reading
+from tracksite.store import artifacts, bounds, edits, manifests, packs, parts, reading
 from tracksite.store.blocks import decode_blocks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     import polars as pl
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     from tracksite.store.local import LocalStore
 
     _Check = tuple[str, str | None, Callable[[], str | None]]  # path, run, what is wrong with it
-
-_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -121,26 +118,25 @@ def _artifacts(store: LocalStore, patches: pl.DataFrame) -> Iterator[_Check]:
     import polars as pl
 
     rows = (
-        patches.sort("run_id", "seq", "writer")
+        edits.split(patches)
+        .sort("run_id", "seq", "writer")
         .select("run_id", "artifacts")
         .explode("artifacts")
         .filter(pl.col("artifacts").is_not_null())
         .unnest("artifacts")
         .unique(["run_id", "path"], keep="last", maintain_order=True)
     )
-    for run_id, path, _, sha256 in rows.iter_rows():
-        place = f"artifacts/{run_id}/{path}"
-        yield place, run_id, partial(_artifact, store.root, place, sha256)
+    for row in rows.iter_rows(named=True):
+        place = f"artifacts/{row['run_id']}/{artifacts.disk_name(row)}"
+        yield place, row["run_id"], partial(_artifact, store, row)
 
 
-def _artifact(root: Path, place: str, sha256: str) -> str | None:
+def _artifact(store: LocalStore, row: Mapping[str, Any]) -> str | None:
     try:
-        with paths.inside(root, place).open("rb") as file:
-            digest = hashlib.sha256()
-            while chunk := file.read(_CHUNK):
-                digest.update(chunk)
-    except (OSError, ValueError) as error:
-        return f"{place} cannot be read ({error}): restore it from a copy"
-    if digest.hexdigest() != sha256:
-        return f"{place} is not the file that was logged: restore it from a copy"
+        folder = store.artifact_dir(row["run_id"])
+        if folder.parent.is_symlink():
+            return f"{folder.parent} is a symbolic link: put the folder itself there"
+        artifacts.check(folder, row)
+    except (ArgumentError, NotFoundError, DamageError) as error:
+        return str(error)
     return None

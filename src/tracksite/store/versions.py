@@ -44,8 +44,9 @@ def longest(rows: pl.DataFrame) -> pl.DataFrame:
     """Return one row of each commit: the longest, in the order in which they come.
 
     Longest is what has the most points, then what was saved from the most bytes of the log, then
-    one whose run has ended, then the most items in its lists and scalars that are not null; of
-    equally long ones the greatest `part`, so one that is in a part before a live log.
+    one whose run has ended, then the most items in its lists and scalars that are not null, then
+    one whose points are here; of equally long ones the greatest `part`, so one that is in a part
+    before a live log.
 
     Args:
         rows: columns of `packs.packed_schema()`; `part` is null for a live log.
@@ -67,10 +68,11 @@ def longest(rows: pl.DataFrame) -> pl.DataFrame:
             pl.col("length").fill_null(0),
             pl.col("status").is_in(STATUSES[1:]).fill_null(value=False).alias("ended"),
             pl.sum_horizontal(*items, *told).alias("said"),
+            (~waits_for_points()).alias("here"),
             "part",
             "place",
         )
-        .sort("points", "length", "ended", "said", "part", descending=True, nulls_last=True)
+        .sort("points", "length", "ended", "said", "here", "part", descending=True, nulls_last=True)
     )
     losers = ranked.filter(~pl.struct(COMMIT).is_first_distinct())["place"]
     return (
@@ -86,8 +88,8 @@ def _with_packed_points(rows: pl.DataFrame) -> pl.DataFrame:
     import polars as pl
 
     known = pl.col("points_part").max().over(*COMMIT, points_of())
-    lacking = pl.col("part").is_not_null() & pl.col("points_part").is_null() & (points_of() > 0)
-    return rows.with_columns(points_part=pl.when(lacking).then(known).otherwise("points_part"))
+    shared = pl.when(waits_for_points()).then(known).otherwise("points_part")
+    return rows.with_columns(points_part=shared)
 
 
 def paired(folder: Path, rows: pl.DataFrame, points: Iterable[parts.PartName]) -> pl.DataFrame:
@@ -149,6 +151,13 @@ def _rows(folder: Path, part: parts.PartName) -> int:
         return int(bounds.open_parquet(part.file, content, points_schema).metadata.num_rows)
     except (DamageError, FileNotFoundError):
         return -1
+
+
+def waits_for_points() -> pl.Expr:
+    """Return whether a row of a part has points that are in no part that is known."""
+    import polars as pl
+
+    return pl.col("part").is_not_null() & pl.col("points_part").is_null() & (points_of() > 0)
 
 
 def points_of() -> pl.Expr:

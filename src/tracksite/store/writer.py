@@ -12,12 +12,11 @@ from zlib import crc32
 
 from tracksite.errors import StoreError
 from tracksite.schema import FORMAT
-from tracksite.store import clock, seals
-from tracksite.store.ids import new_writer
+from tracksite.store import clock, seals, system
+from tracksite.store.ids import import_writer, new_writer
 from tracksite.store.livelog import (
     SERIES_CHUNK,
     SLOT,
-    Segment,
     pack_crc,
     pack_point,
     patch_frame,
@@ -28,7 +27,9 @@ from tracksite.store.livelog import (
 from tracksite.store.patches import normalise
 from tracksite.store.process import identity
 from tracksite.store.saving import Saved, save_segment
-from tracksite.store.syncing import Syncer, warn_once
+from tracksite.store.seals import Seal
+from tracksite.store.segment import Segment
+from tracksite.store.syncing import SYNC_S, Syncer, warn_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -63,6 +64,7 @@ class RunWriter:
         seq: int = 0,
         strict: bool = False,
         ahead_ns: int = 0,
+        imported: bool = False,
     ) -> None:
         """Open a live log for a run (or another entity) of the store at `root`.
 
@@ -74,6 +76,8 @@ class RunWriter:
             strict: raise StoreError where the disk refuses, rather than keep it in memory.
             ahead_ns: see the attribute; times that nobody chose are given by so much later, so
                 that those of a run never go back.
+            imported: it is brought in from another tool for the first time: what is logged is said
+                at `seq`, under names that another store's import gives, too.
 
         Raises:
             StoreError: `strict`, and the disk refuses.
@@ -84,13 +88,16 @@ class RunWriter:
         self.seq = self._said = seq
         self.ahead_ns = ahead_ns
         self._strict = strict
-        self.writer_id = new_writer()
+        self._imported = imported
+        self.writer_id = import_writer(run_id) if imported else new_writer()
         self._lock = threading.RLock()  # re-entrant, because a signal handler may log
         self._saving = threading.RLock()
         self._sealed: list[Segment] = []
         self._lost = 0
         self._closed = False
         self._thread, self._calls = 0, 0  # who logged last, and how often in a row
+        self._tended = True  # a thread syncs each second; else each call looks if it is time
+        self._synced = time.monotonic()
         self._segment = self._open(seq)
         _syncer.watch(self)
 
@@ -200,7 +207,9 @@ class RunWriter:
             segment = self._segment
             if not segment.sealed:
                 segment.settle()
-                if segment.used > ROTATE_BYTES and not segment.in_memory:
+                segment = self._guarded(segment)
+                large = segment.used > ROTATE_BYTES and not self._imported  # that splits by size
+                if large and not segment.in_memory:
                     self._rotate()
         with self._saving:
             if not segment.sealed:
@@ -209,6 +218,20 @@ class RunWriter:
             self._save()
         if self._closed:
             _syncer.forget(self)
+
+    def _guarded(self, segment: Segment) -> Segment:
+        """Undo what other programs did to the live log, and say so; return it as it is now."""
+        if lost := segment.mend():
+            warn_once(
+                f"{segment.path} was cut or written over by another program: {lost} bytes of what "
+                f"was logged are lost; copy no older store over one that is logged to"
+            )
+        if not segment.is_named():
+            segment = self._segment = segment.shared()
+            segment.put_back()
+            if segment.trouble is not None:
+                warn_once(f"{segment.path} was removed and cannot be put back ({segment.trouble})")
+        return segment
 
     def after_fork(self) -> None:
         """Become a writer of the child's own: the parent keeps its log, we never touch it."""
@@ -229,13 +252,18 @@ class RunWriter:
                     if self._is_lost(segment, error, count):
                         return
                     continue
-                return
+                break
+        if not self._tended and time.monotonic() - self._synced > SYNC_S:
+            self._synced = time.monotonic()
+            _syncer.tend(self)
 
     def _stamped(self, segment: Segment, patch: dict[str, Any]) -> dict[str, Any]:
         """Return a patch with the number at which it is said, unless that is the header's.
 
         It is the header's where it comes first, at once, and nothing was said in between.
         """
+        if self._imported:
+            return patch
         alone = segment.unsaid and clock.last() == self.seq
         segment.unsaid = False
         self._said = clock.tick(self._said)
@@ -257,7 +285,7 @@ class RunWriter:
             segment = self._segment = segment.shared()
         self._calls = self._calls + 1 if thread == self._thread else 0
         self._thread = thread
-        if not segment.owner and self._calls >= OWNER_CALLS:
+        if not segment.owner and self._calls >= OWNER_CALLS and self._tended:
             segment.own(thread)
         return segment
 
@@ -275,7 +303,8 @@ class RunWriter:
         return False
 
     def _rotate(self) -> None:
-        seq = self.seq = self._said = self._segment.next = clock.tick(self._said)
+        seq = self.seq + 1 if self._imported else clock.tick(self._said)
+        self.seq = self._said = self._segment.next = seq
         self._seal()
         fresh = self._open(seq)
         fresh.follows = True
@@ -291,7 +320,8 @@ class RunWriter:
 
     def _open(self, seq: int) -> Segment:
         name = f"{self.run_id}.{self.writer_id}.{seq}.wal"
-        segment = Segment(self.root / "live" / name, owner=get_ident())
+        self._tended = _syncer.start()
+        segment = Segment(self.root / "live" / name, owner=get_ident() if self._tended else 0)
         if segment.in_memory:
             trouble = f"cannot be written ({segment.trouble})"
             if self._strict:
@@ -307,7 +337,8 @@ class RunWriter:
             "opened_at": (time.time_ns() + self.ahead_ns) // 1000,
             **identity(),
         }
-        segment.append(patch_frame(header))
+        segment.head = patch_frame(header)
+        segment.append(segment.head)
         return segment
 
     def _warn(self, trouble: str) -> None:
@@ -319,7 +350,7 @@ class RunWriter:
             while self._sealed:
                 segment = self._sealed[0]
                 try:
-                    saved = save_segment(self.root, segment.content())
+                    saved = _saved(self.root, segment)
                 except (OSError, ValueError) as error:
                     if segment not in self._sealed:
                         continue  # a signal handler has saved it meanwhile
@@ -335,8 +366,33 @@ class RunWriter:
             raise StoreError(message)
 
 
-def _leave(segment: Segment, saved: Saved) -> None:
+def _saved(root: Path, segment: Segment) -> Saved | None:
+    """Make parts of a sealed segment; None where what that needs is not installed.
+
+    Then what was logged is in a file and durable when this returns.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    try:
+        return save_segment(root, segment.content())
+    except ImportError as error:
+        if not segment.settle():
+            raise segment.trouble or error from error
+        segment.sync()
+        warn_once(
+            f"runs are only logged here ({error}): what was logged is complete in {root / 'live'}, "
+            f"and becomes parts where tracksite is installed with all that it needs",
+            about=f"{root} without libraries",
+        )
+    return None
+
+
+def _leave(segment: Segment, saved: Saved | None) -> None:
     """Leave a segment whose parts are written to those who have not seen them yet."""
+    if saved is None:
+        segment.leave(lambda file, at: _end(file, at, Seal(saved=False, next=segment.next)))
+        return
     if saved.damaged:
         name = segment.path.name
         warn_once(f"{name} was damaged in {saved.damaged} places, which are lost: check the disk")
@@ -349,6 +405,11 @@ def _leave(segment: Segment, saved: Saved) -> None:
     segment.close(remove=True)
 
 
+def _end(file: int, at: int, seal: Seal) -> None:
+    """End a log without parts: it is all that there is, so its end is durable, too."""
+    seals.put(file, at, seal)
+    os.fsync(file)
+
+
 _syncer = Syncer()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_syncer.after_fork)
+system.on_fork(_syncer.after_fork)

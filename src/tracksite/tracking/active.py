@@ -49,10 +49,11 @@ class ActiveRun(ContentVerbs):
         *,
         params: Mapping[str, str],
         on_end: Callable[[ActiveRun, str], None],
+        began: bool = False,
         strict: bool = False,
     ) -> None:
-        """Take the writer of a run that has begun; use `start_run` instead."""
-        super().__init__(info.run_id, store.artifact_dir(info.run_id), strict=strict)
+        """Take the writer of a run, which may have `began` it just now; use `start_run` instead."""
+        super().__init__(store, info.run_id, began=began, strict=strict)
         self.info = info
         self.on_stop: list[Callable[[], None]] = []
         self._writer: Any = writer  # a RunWriter, then _Ended
@@ -156,11 +157,15 @@ class ActiveRun(ContentVerbs):
         Raises:
             ArgumentError: not one-dimensional, lengths that differ, steps that are not whole.
         """
-        from tracksite.tracking.series import columns
+        from tracksite.tracking import series
 
         key = check.key("metric", key)
         now_us = self._now_ns() // 1000
-        self._writer.series(key, *columns(key, values, steps, timestamps, now_us=now_us))
+        if series.has_numpy():
+            self._writer.series(key, *series.columns(key, values, steps, timestamps, now_us=now_us))
+            return
+        for value, step, at_us in series.points(key, values, steps, timestamps, now_us=now_us):
+            self._point(key, value, step, at_us)
 
     def log_param(self, key: str, value: Value) -> Value:
         """Log one param: a setting that the run was started with.

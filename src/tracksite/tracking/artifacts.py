@@ -1,88 +1,11 @@
-"""Files into a run's artifact folder: whole or not at all, hashed, and never outside of it."""
+"""What a user wants to log from a disk: a file, or all that is in a folder."""
 
 from __future__ import annotations
 
-import hashlib
 import os
-import secrets
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
 
 from tracksite.errors import ArgumentError, NotFoundError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-CHUNK = 1 << 20
-
-
-def chunks(source: BinaryIO) -> Iterator[bytes]:
-    """Yield a file's content in pieces of 1 MiB."""
-    while piece := source.read(CHUNK):
-        yield piece
-
-
-def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file's content, in hex."""
-    with path.open("rb") as source:
-        return hashlib.file_digest(source, "sha256").hexdigest()
-
-
-def put(folder: Path, path: str, content: Iterable[bytes]) -> dict[str, Any]:
-    """Write one artifact: a temporary file, fsync, rename.
-
-    Args:
-        folder: the run's artifact folder.
-        path: checked by `check.artifact_path`.
-        content: the file's bytes, in pieces.
-
-    Returns:
-        The artifact's row: path, bytes, sha256.
-
-    Raises:
-        ArgumentError: a link in the artifact folder leads the path out of it.
-        OSError: the disk refused; nothing is left behind.
-    """
-    target = folder / path
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if not target.parent.resolve().is_relative_to(folder.resolve()):
-        raise ArgumentError(f"artifact path {path!r} leaves {folder} through a link: remove it.")
-    temporary = target.parent / f".{secrets.token_hex(6)}.tmp"
-    try:
-        size, digest = _write(temporary, content)
-        temporary.replace(target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    _sync_folder(target.parent)
-    return {"path": path, "bytes": size, "sha256": digest}
-
-
-def _write(path: Path, content: Iterable[bytes]) -> tuple[int, str]:
-    size, digest = 0, hashlib.sha256()
-    with path.open("xb") as file:
-        for piece in content:
-            file.write(piece)
-            digest.update(piece)
-            size += len(piece)
-        file.flush()
-        os.fsync(file.fileno())
-    return size, digest.hexdigest()
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-
-def put_file(folder: Path, path: str, source: Path) -> dict[str, Any]:
-    """Copy one file in; returns and raises as `put`."""
-    with source.open("rb") as file:
-        return put(folder, path, chunks(file))
 
 
 def local_path(path: str | os.PathLike[str]) -> Path:

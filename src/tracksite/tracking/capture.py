@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import getpass
 import os
-import socket
 from dataclasses import dataclass, replace
 from dataclasses import fields as fields_of
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from tracksite.errors import ArgumentError
+from tracksite.store.system import host_name, user_name
 from tracksite.tracking import command, environment, git, system
 
 if TYPE_CHECKING:
@@ -139,17 +138,10 @@ def fields(chosen: Capture) -> dict[str, Any]:
             "source": command.source(state.root if state else None),
         }
     if chosen.user:
-        found |= {"user": _user(), "host": socket.gethostname()}
+        found |= {"user": user_name(), "host": host_name()}
     if chosen.environment:
         found["environment"] = {**environment.machine(), **environment.packages()}
     return {name: value for name, value in found.items() if value not in (None, "")}
-
-
-def _user() -> str | None:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError, ImportError):  # a container's uid without a name
-        return None
 
 
 def while_running(run: ActiveRun, chosen: Capture) -> None:

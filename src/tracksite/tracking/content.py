@@ -6,8 +6,10 @@ from abc import ABC, abstractmethod
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from tracksite.errors import ArgumentError, StoreError
-from tracksite.tracking import artifacts, check
+from tracksite.errors import ArgumentError, StoreError, TracksiteError
+from tracksite.store.artifacts import locate
+from tracksite.store.shelf import Shelf
+from tracksite.tracking import artifacts, check, search
 from tracksite.tracking.warning import warn
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from tracksite.store.local import LocalStore
     from tracksite.tracking.entities import ModelInfo
     from tracksite.tracking.kinds import Dataset, Figure, Image, Model, Table
 
@@ -23,11 +26,13 @@ if TYPE_CHECKING:
 class ContentVerbs(ABC):
     """What `ActiveRun` can do with files."""
 
-    def __init__(self, run_id: str, artifact_dir: Path, *, strict: bool) -> None:
-        """Take the run's id, the folder of its artifacts, and whether a refusing disk raises."""
+    def __init__(self, store: LocalStore, run_id: str, *, began: bool, strict: bool) -> None:
+        """Take the store, the run's id, whether it began just now, and whether a disk may raise."""
         self.run_id = run_id
-        self.artifact_dir = artifact_dir
+        self.artifact_dir = store.artifact_dir(run_id)
         self.strict = strict
+        self._store = store
+        self._shelf = Shelf(self.artifact_dir, began=began)
         self._unsaved: list[str] = []
 
     @abstractmethod
@@ -53,7 +58,7 @@ class ContentVerbs(ABC):
         if source.is_dir():
             self.log_artifacts(source, target)
         else:
-            self._put(target, lambda path: artifacts.put_file(self.artifact_dir, path, source))
+            self._put(target, self._copier(source))
 
     def log_artifacts(
         self, local_dir: str | os.PathLike[str], artifact_path: str | None = None
@@ -78,7 +83,7 @@ class ContentVerbs(ABC):
         rows = [
             row
             for relative, file in files
-            if (row := self._place(prefix + relative, _copier(self.artifact_dir, file)))
+            if (row := self._place(prefix + relative, self._copier(file)))
         ]
         if rows:
             self._patch(artifacts=rows)
@@ -124,9 +129,22 @@ class ContentVerbs(ABC):
         from tracksite.tracking.tables import table_bytes
 
         path = check.artifact_path(artifact_file)
-        existing = self.artifact_dir / path
-        before = existing if existing.is_file() else None
-        self._put_bytes(path, table_bytes(data, _suffix(path), before))
+        self._put_bytes(path, table_bytes(data, _suffix(path), self._latest(path)))
+
+    def _latest(self, path: str) -> Path | None:
+        """Return the file with the latest content of an artifact; None where there is none."""
+        try:
+            told = search.artifact_row(self._store, self.run_id, path)
+        except (OSError, TracksiteError):  # what this process knows must do
+            told = None
+        name = self._shelf.newest(path, told)
+        if name is None:
+            return None
+        try:
+            return locate(self.artifact_dir, {"path": path, "file": name})
+        except TracksiteError as trouble:
+            warn(f"the table {path!r} of run {self.run_id} begins anew: {trouble}")
+            return None
 
     def log_figure(
         self, figure: Figure, artifact_file: str, *, save_kwargs: Mapping[str, Any] | None = None
@@ -247,7 +265,10 @@ class ContentVerbs(ABC):
         return models.logged(self.run_id, folder, row["flavor"], registered_model_name)
 
     def _put_bytes(self, artifact_file: str, content: bytes) -> None:
-        self._put(artifact_file, lambda path: artifacts.put(self.artifact_dir, path, [content]))
+        self._put(artifact_file, lambda path: self._shelf.put(path, [content]))
+
+    def _copier(self, source: Path) -> Callable[[str], dict[str, Any]]:
+        return lambda path: self._shelf.put_file(path, source)
 
     def _put(self, artifact_file: str, write: Callable[[str], dict[str, Any]]) -> None:
         row = self._place(artifact_file, write)
@@ -270,10 +291,6 @@ class ContentVerbs(ABC):
             self._unsaved.append(path)
             warn(f"artifact {path!r} of run {self.run_id} was not saved ({error})")
             return None
-
-
-def _copier(folder: Path, source: Path) -> Callable[[str], dict[str, Any]]:
-    return lambda path: artifacts.put_file(folder, path, source)
 
 
 def _suffix(artifact_file: str) -> str:

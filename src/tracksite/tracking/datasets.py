@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tracksite.errors import ArgumentError
+from tracksite.store.artifacts import sha256
 from tracksite.tracking import artifacts, check, frames
 
 if TYPE_CHECKING:
@@ -221,14 +222,14 @@ def _of_path(path: Path) -> tuple[str, dict[str, Any] | None, int | None]:
     if path.is_dir():
         return _folder_digest(path), None, None
     schema, rows = _READERS.get(path.suffix.lower(), _unread)(path)
-    return DIGEST + artifacts.sha256(path), schema, rows
+    return DIGEST + sha256(path), schema, rows
 
 
 def _folder_digest(folder: Path) -> str:
     files, _ = artifacts.files_below(folder)
     total = hashlib.sha256()
     for relative, file in files:
-        total.update(json.dumps([relative, artifacts.sha256(file)]).encode())
+        total.update(json.dumps([relative, sha256(file)]).encode())
     return DIGEST + total.hexdigest()
 
 

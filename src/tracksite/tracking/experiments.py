@@ -60,14 +60,13 @@ def set_experiment(
 
 def _refuse_deleted(name: str) -> None:
     identity = experiment_id(name)
-    if not target.has_changed(identity):
+    if not target.has_changed(identity) or not search.was_deleted(identity):
         return
-    for row in search.folded([identity]).to_dicts():
-        if row["deleted"]:
-            raise StateError(
-                f"experiment {name!r} is deleted: restore_experiment({identity!r}) brings it back, "
-                "or use another name."
-            )
+    if search.get_experiment_by_name(name) is None:  # nothing was made in it since
+        raise StateError(
+            f"experiment {name!r} is deleted: restore_experiment({identity!r}) brings it back, "
+            "or use another name."
+        )
 
 
 def create_experiment(
@@ -128,6 +127,9 @@ def _named(identity: str | None) -> str:
 def delete_experiment(experiment_id: str) -> None:
     """Hide an experiment and all its runs until `restore_experiment`.
 
+    A run that is written to later, in another copy of the store, is shown again, and its experiment
+    with it.
+
     Raises:
         NotFoundError: no such experiment, or it is deleted.
     """
@@ -140,8 +142,8 @@ def restore_experiment(experiment_id: str) -> None:
     Raises:
         NotFoundError: there is no deleted experiment with this id.
     """
-    for experiment in search.search_experiments(view_type="deleted"):
-        if experiment.experiment_id == experiment_id:
+    for experiment in search.search_experiments(view_type="all"):
+        if experiment.experiment_id == experiment_id and search.was_deleted(experiment_id):
             _mark(experiment, "deleted", deleted=False)
             return
     raise NotFoundError(
@@ -151,8 +153,11 @@ def restore_experiment(experiment_id: str) -> None:
 
 
 def _mark(experiment: Experiment, view: str, *, deleted: bool) -> None:
+    """Say of an experiment first, which hides all at once, and then of its runs."""
     store, names = target.store(), [experiment.name]
-    for run in search.search_runs(experiment_names=names, run_view_type=view, output_format="list"):
-        store.write_patch(run.info.run_id, "run", {"deleted": deleted})
+    runs = search.search_runs(experiment_names=names, run_view_type=view, output_format="list")
+    target.declare_experiment(experiment.name)  # that it has changed is seen by its second part
     patch = {"name": experiment.name, "deleted": deleted}
     store.write_patch(experiment.experiment_id, "experiment", patch)
+    for run in runs:
+        store.write_patch(run.info.run_id, "run", {"deleted": deleted})

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from tracksite.errors import StateError, StoreError
 from tracksite.store.ids import check_run_id, new_run_id
+from tracksite.store.system import on_fork
 from tracksite.tracking import search, target
 from tracksite.tracking.active import ActiveRun
 from tracksite.tracking.entities import RunInfo
@@ -66,7 +66,7 @@ def begin(
         artifact_uri=str(store.artifact_dir(identity)),
         description=fields.get("description"),
     )
-    return ActiveRun(store, writer, info, params={}, on_end=on_end, strict=strict)
+    return ActiveRun(store, writer, info, params={}, on_end=on_end, began=True, strict=strict)
 
 
 def reopen(
@@ -145,5 +145,4 @@ def _release_all() -> None:
 
 
 atexit.register(_release_all)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=kept.clear)
+on_fork(kept.clear)

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from tracksite.errors import ArgumentError, DamageError, NotFoundError
 from tracksite.paths import inside
-from tracksite.tracking import artifacts, datasets, environment, flavors, registry, retrieve
+from tracksite.store.artifacts import sha256
+from tracksite.tracking import datasets, environment, flavors, registry, retrieve
 from tracksite.tracking.entities import ModelInfo
 from tracksite.tracking.warning import warn
 from tracksite.version import __version__
@@ -54,7 +55,7 @@ def written(
         folder = Path(name)
         chosen = _save(model, (flavor,) if flavor else flavors.suited(model), folder)
         file = folder / flavors.named(chosen).file
-        digest = artifacts.sha256(file)
+        digest = sha256(file)
         description = {
             "format": FORMAT,
             "flavor": chosen,
@@ -158,9 +159,9 @@ def load_model(
     flavor = flavors.named(name)
     try:
         file = inside(folder, str(description.get("file")))
-    except ArgumentError as error:
+    except (ArgumentError, NotFoundError) as error:
         raise DamageError(f"the model in {folder} has no file: {error}") from None
-    if artifacts.sha256(file) != description.get("sha256"):
+    if sha256(file) != description.get("sha256"):
         raise DamageError(
             f"{file} is not the file that was logged (its SHA-256 differs): restore it from a copy."
         )

@@ -104,7 +104,7 @@ def register_model(
         created_at=datetime.now(UTC),
         version_id=new_run_id(),
     )
-    fields = {"name": name, "version": made.version, "tags": texts, "description": description}
+    fields = {"version": made.version, "tags": texts, "description": description}
     _patch_version(made, {**fields, "source_run_id": run_id, "source_path": path})
     return made
 
@@ -134,7 +134,9 @@ def transition_model_version_stage(
 
 
 def _patch_version(version: ModelVersion, fields: Mapping[str, Any]) -> None:
-    target.store().write_patch(version.version_id, "model_version", fields)
+    """Write a change of a version; its model is named too, so that it is there again with it."""
+    patch = {"name": version.name, **fields}
+    target.store().write_patch(version.version_id, "model_version", patch)
 
 
 def update_model_version(name: str, version: int | str, description: str) -> ModelVersion:
@@ -185,8 +187,9 @@ def set_registered_model_alias(name: str, alias: str, version: int | str) -> Non
         raise ArgumentError(
             f"alias {alias!r} is a number, 'latest' or holds '/', '@' or ':': use another word."
         )
-    number = versions.get_model_version(name, version).version
-    _declare(name, {"aliases": {checked: str(number)}})
+    found = versions.get_model_version(name, version)
+    _patch_version(found, {})  # it is used: a copy that deleted it meanwhile shows it again
+    _declare(name, {"aliases": {checked: found.version_id}})
 
 
 def delete_registered_model_alias(name: str, alias: str) -> None:
@@ -208,6 +211,7 @@ def delete_model_version(name: str, version: int | str) -> None:
 def delete_registered_model(name: str) -> None:
     """Hide a registered model and its versions."""
     model = versions.get_registered_model(name)
+    patch = {"name": name, "deleted": True}
+    target.store().write_patch(model_id(name), "model", patch)
     for version in model.latest_versions:
         _patch_version(version, {"deleted": True})
-    target.store().write_patch(model_id(name), "model", {"deleted": True})

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path, PurePosixPath
 
-from tracksite.errors import ArgumentError, DamageError, NotFoundError
-from tracksite.paths import inside
-from tracksite.tracking import artifacts, check, search, target, versions
+from tracksite.errors import ArgumentError, NotFoundError
+from tracksite.store import artifacts
+from tracksite.tracking import check, copies, search, target, versions
 from tracksite.tracking.entities import FileInfo
 
 __all__ = ["download_artifacts", "list_artifacts"]
@@ -46,12 +46,14 @@ def download_artifacts(
         artifact_uri: `runs:/<run_id>/<path>` or a `models:/` URI.
         run_id: instead, the run.
         artifact_path: with `run_id`: a file or folder; None: all of the run's artifacts.
-        dst_path: a folder to copy into; None: the path inside the store, not to be changed.
+        dst_path: a folder to copy into; None: the path inside the store, not to be changed, where
+            all files have the names there that they were logged under. Otherwise they are copied,
+            under those names, into a temporary folder that goes when the process ends.
 
     Raises:
         ArgumentError: neither or both of `artifact_uri` and `run_id`.
-        NotFoundError: no such run or artifact.
-        DamageError: a file is missing, or is not what was logged.
+        NotFoundError: no such run or artifact, or a file of it that is not in this store yet.
+        DamageError: a file is not what was logged.
     """
     if (artifact_uri is None) == (run_id is None):
         raise ArgumentError("download_artifacts() needs artifact_uri= or run_id=, and not both.")
@@ -72,25 +74,17 @@ def _fetch(run_id: str, path: str | None, dst: str | os.PathLike[str] | None) ->
         raise NotFoundError(
             f"run {run_id} has no artifact {wanted!r}: list_artifacts() shows what it has."
         )
-    into = folder if dst is None else Path(dst)
+    files = [(check.artifact_path(row["path"]), artifacts.check(folder, row)) for row in rows]
+    if dst is not None:
+        into = Path(dst)
+    elif all(artifacts.disk_name(row) == row["path"] for row in rows):
+        into, files = folder, []
+    else:
+        into = copies.folder()
     into.mkdir(parents=True, exist_ok=True)
-    for row in rows:
-        file = _checked(folder, row["path"], row["sha256"])
-        if dst is not None:
-            artifacts.put_file(into, check.artifact_path(row["path"]), file)
+    for name, file in files:
+        artifacts.copy_out(file, into / name)
     return into if wanted is None else into / wanted
-
-
-def _checked(folder: Path, path: str, sha256: str) -> Path:
-    try:
-        file = inside(folder, path)
-    except ArgumentError as error:
-        raise DamageError(f"artifact {path!r} cannot be read: {error}") from None
-    if artifacts.sha256(file) != sha256:
-        raise DamageError(
-            f"{file} is not the file that was logged (its SHA-256 differs): restore it from a copy."
-        )
-    return file
 
 
 def local_folder(uri: str | os.PathLike[str]) -> Path:

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
+    from tracksite.query.registry import Alias
     from tracksite.schema import Snapshot
+    from tracksite.store.local import LocalStore
 
 __all__ = [
     "get_experiment",
@@ -45,9 +47,15 @@ def _snapshot(run_ids: Collection[str] | None = None) -> Snapshot:
 
 def _run_row(run_id: str) -> dict[str, Any]:
     """Return one run, deleted or not, with all its fields and lists."""
+    import polars as pl
+
     from tracksite.query import runs
 
     frame = folded([check_run_id(run_id)])
+    for name in frame.filter(pl.col("kind") == "run")["experiment"]:
+        home = experiment_id(name or target.DEFAULT_EXPERIMENT)
+        if target.has_changed(home):  # it may be deleted, and the run with it
+            frame = folded([run_id, home])
     for deleted in VIEWS["all"]:
         row = runs.one(runs.runs(frame, deleted=deleted), run_id)
         if row is not None:
@@ -73,8 +81,16 @@ def get_run(run_id: str) -> Run:
 
 
 def artifact_rows(run_id: str) -> list[dict[str, Any]]:
-    """Return what a run says about its artifacts: path, bytes, sha256; sorted by path."""
+    """Return what a run says about its artifacts: path, bytes, sha256, file; sorted by path."""
     return sorted(_run_row(run_id)["artifacts"] or (), key=lambda row: str(row["path"]))
+
+
+def artifact_row(store: LocalStore, run_id: str, path: str) -> dict[str, Any] | None:
+    """Return what a run of a store says about one artifact; None where it has none."""
+    from tracksite.query import runs
+
+    row = runs.one(runs.fold(store.snapshot([run_id])), run_id) or {}
+    return next((it for it in row.get("artifacts") or () if it["path"] == path), None)
 
 
 def _to_run(row: dict[str, Any]) -> Run:
@@ -384,15 +400,27 @@ def _with_experiment_id(wide: pl.DataFrame) -> pl.DataFrame:
     return wide.insert_column(1, identity)
 
 
+def was_deleted(identity: str) -> bool:
+    """Return whether the last word on an experiment deleted it, whatever is left of it."""
+    return any(folded([identity])["deleted"])
+
+
 def registered_models(frame: pl.DataFrame) -> list[dict[str, Any]]:
-    """Return the registered models of what `folded` returned; see `query.runs.models`."""
-    from tracksite.query.runs import models
+    """Return the registered models of what `folded` returned; see `query.registry.models`."""
+    from tracksite.query.registry import models
 
     return models(frame).to_dicts()
 
 
-def model_versions(frame: pl.DataFrame) -> list[dict[str, Any]]:
-    """Return the versions of all models, by name and number; see `query.runs.model_versions`."""
-    from tracksite.query.runs import model_versions as versions
+def model_versions(frame: pl.DataFrame, *, deleted: bool = False) -> list[dict[str, Any]]:
+    """Return the versions of all models, by name and number; see `query.registry`."""
+    from tracksite.query.registry import model_versions as versions
 
-    return versions(frame).to_dicts()
+    return versions(frame, deleted=deleted).to_dicts()
+
+
+def aliases(frame: pl.DataFrame) -> dict[str, list[Alias]]:
+    """Return name of a model → its aliases; see `query.registry.aliases`."""
+    from tracksite.query import registry
+
+    return registry.aliases(frame)

@@ -2,19 +2,44 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from tracksite.errors import ArgumentError
 from tracksite.tracking import check
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Sequence, Sized
     from datetime import datetime
 
     import numpy as np
     from numpy.typing import NDArray
 
     from tracksite.tracking.kinds import Value
+
+
+def has_numpy() -> bool:
+    """Return whether NumPy is installed: it need not be where runs are only logged."""
+    return find_spec("numpy") is not None
+
+
+def points(
+    key: str,
+    values: Sequence[float],
+    steps: Sequence[int] | None,
+    timestamps: Sequence[int | datetime] | None,
+    *,
+    now_us: int,
+) -> list[tuple[float, int, int]]:
+    """Return (value, step, timestamp in microseconds) of each point as `columns`, without NumPy."""
+    numbers = [check.number(key, value) for value in values]
+    at = range(len(numbers)) if steps is None else [check.step(key, step) for step in steps]
+    _same_length(key, "steps", at, len(numbers))
+    times = (
+        [now_us] * len(numbers) if timestamps is None else list(map(check.timestamp_us, timestamps))
+    )
+    _same_length(key, "timestamps", times, len(numbers))
+    return list(zip(numbers, at, times, strict=True))
 
 
 def columns(
@@ -77,7 +102,7 @@ def _steps(key: str, steps: Sequence[int], count: int) -> NDArray[np.int64]:
     return column.astype(np.int64)
 
 
-def _same_length(key: str, what: str, column: NDArray[Any], count: int) -> None:
+def _same_length(key: str, what: str, column: Sized, count: int) -> None:
     if len(column) != count:
         raise ArgumentError(
             f"the series {key!r} has {count} values but {len(column)} {what}: pass as many of both."

@@ -8,6 +8,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from tracksite.errors import ArgumentError, TracksiteError
+from tracksite.store.system import started
 from tracksite.tracking.warning import warn
 
 if TYPE_CHECKING:
@@ -40,16 +41,16 @@ def start(run: ActiveRun, interval_s: float) -> None:
         warn(str(error))
         return
     stopped = threading.Event()
-    thread = threading.Thread(
-        target=_sample, args=(run, interval_s, stopped), name="tracksite-system", daemon=True
-    )
+    thread = started("tracksite-system", lambda: _sample(run, interval_s, stopped))
+    if thread is None:
+        warn("system metrics are not logged: the system allows no more threads, raise its limit.")
+        return
 
     def stop() -> None:
         stopped.set()
         thread.join(timeout=2.0)
 
     run.on_stop.append(stop)
-    thread.start()
 
 
 def _sample(run: ActiveRun, interval_s: float, stopped: threading.Event) -> None:

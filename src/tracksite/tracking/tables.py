@@ -42,7 +42,7 @@ def table_bytes(data: Table, suffix: str, before: Path | None = None) -> bytes:
             table = pl.concat([_READ[suffix](before), table], how="diagonal_relaxed")
         except (pl.exceptions.PolarsError, ValueError, KeyError) as error:
             raise ArgumentError(
-                f"the rows do not fit the table that is there in {before.name!r} ({error}): "
+                f"the rows do not fit those that are there, in {str(before)!r} ({error}): "
                 "log them under another name."
             ) from None
     return _WRITE[suffix](table)

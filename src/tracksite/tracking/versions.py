@@ -105,14 +105,10 @@ def versions_in(
     frame: pl.DataFrame, name: str | None = None, *, deleted: bool = False
 ) -> list[ModelVersion]:
     """Return versions of one model or all, newest first; on request the deleted ones too."""
-    import polars as pl
-
-    if deleted:
-        frame = frame.with_columns(deleted=pl.lit(value=False))
-    pointing: dict[tuple[str, str], list[str]] = {}
-    for model in search.registered_models(frame):
-        for alias, version in search.pairs(model["aliases"]).items():
-            pointing.setdefault((model["name"], version), []).append(alias)
+    pointing: dict[str | None, list[str]] = {}
+    for aliases in search.aliases(frame).values():
+        for alias in aliases:
+            pointing.setdefault(alias.version_id, []).append(alias.name)
     return [
         ModelVersion(
             name=row["name"],
@@ -120,13 +116,13 @@ def versions_in(
             current_stage=row["stage"] or "None",
             run_id=row["source_run_id"],
             source=row["source_path"],
-            aliases=tuple(sorted(pointing.get((row["name"], str(row["version"])), ()))),
+            aliases=tuple(pointing.get(row["version_id"], ())),
             tags=search.pairs(row["tags"]),
             description=row["description"],
             created_at=row["first_at"],
             version_id=row["version_id"],
         )
-        for row in reversed(search.model_versions(frame))
+        for row in reversed(search.model_versions(frame, deleted=deleted))
         if name is None or row["name"] == name
     ]
 
@@ -248,16 +244,16 @@ def search_registered_models(
 
 def _registered_models() -> list[RegisteredModel]:
     frame = search.folded()
-    versions = versions_in(frame)
+    versions, aliases = versions_in(frame), search.aliases(frame)
     return [
         RegisteredModel(
             name=row["name"],
             description=row["description"],
             tags=search.pairs(row["tags"]),
             aliases={
-                alias: int(version)
-                for alias, version in search.pairs(row["aliases"]).items()
-                if version.isdecimal()
+                alias.name: alias.version
+                for alias in aliases.get(row["name"], ())
+                if alias.version is not None
             },
             latest_versions=tuple(one for one in versions if one.name == row["name"]),
         )

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 
 from tracksite import paths
-from tracksite.errors import ArgumentError, StateError
+from tracksite.errors import StateError, TracksiteError
 from tracksite.render import asset_bytes
 from tracksite.watch.inject import inject, notice
 
@@ -150,7 +150,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             file = paths.inside(site, index if name.endswith("/") or not name else name)
             content, state = file.read_bytes(), file.stat()
-        except (ArgumentError, OSError, ValueError):
+        except (TracksiteError, OSError, ValueError):
             if not name.endswith("/") and self._is_page(index):
                 self._redirect(f"/{quote(name)}/")
             else:
@@ -159,7 +159,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._send_file(file.name, name, content, f"{state.st_mtime_ns:x}-{state.st_size:x}")
 
     def _is_page(self, name: str) -> bool:
-        with contextlib.suppress(ArgumentError, OSError, ValueError):
+        with contextlib.suppress(TracksiteError, OSError, ValueError):
             return paths.inside(self.server.site, name).is_file()
         return False
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 import traceback
@@ -18,7 +19,7 @@ from tracksite.watch.server import open_server
 from tracksite.watch.settle import Settle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from pathlib import Path
 
     from watchdog.observers.api import BaseObserver
@@ -81,7 +82,7 @@ def watch(
         tell = tell or Tell()
         tell.started(server.url)
         builder = _Builder(store, site_folder, settings, feed, tell)
-        _keep_up(store, settings_file, builder.build, wake, stop or threading.Event())
+        _keep_up(store, settings_file, builder, wake, stop or threading.Event())
     finally:
         wake.stop()
         feed.close()
@@ -92,41 +93,60 @@ def watch(
 def _keep_up(
     store: LocalStore,
     settings_file: Path | None,
-    build: Callable[[], None],
+    builder: _Builder,
     wake: _Wake,
     stop: threading.Event,
 ) -> None:
     """Build now, and again whenever what the site is made from has changed and settled."""
-    seen = _state(store, settings_file)
-    build()  # the first one writes everything: no measure of how long to rest
+    seen = _state(store, settings_file, builder.troubled)
+    builder.build()  # the first one writes everything: no measure of how long to rest
     settle = Settle()
     while not stop.is_set():
         looked_at = time.monotonic()
-        state = _state(store, settings_file)
+        state = _state(store, settings_file, builder.troubled)
         now = time.monotonic()
         if state != seen:
             settle, seen = settle.changed(now), state
         due_at = settle.due_at()
         if due_at is not None and due_at <= now:
-            build()
+            builder.build()
             settle = settle.built(now, time.monotonic())
             continue
         pause = max(_poll_s(store), _POLL_SHARE * (now - looked_at))
         wake.wait(pause if due_at is None else min(pause, due_at - now))
 
 
-def _state(store: LocalStore, settings_file: Path | None) -> tuple[str, object]:
-    """Return what changes whenever the site may."""
+def _state(
+    store: LocalStore, settings_file: Path | None, troubled: Collection[str]
+) -> tuple[object, ...]:
+    """Return what changes whenever the site may.
+
+    Args:
+        store: what the site is made from.
+        settings_file: how.
+        troubled: runs of which files were missing or damaged, and may be mended without a patch.
+    """
     try:
         state = store.state()
+        files = [_below(store.artifact_dir(run_id)) for run_id in sorted(troubled)]
     except (OSError, TracksiteError) as error:
-        state = f"unreadable: {error}"
+        state, files = f"unreadable: {error}", []
     file = settings_file or config.find(store.root)
     try:
         stat = file.stat() if file else None
     except OSError:
         stat = None
-    return state, stat and (str(file), stat.st_mtime_ns, stat.st_size)
+    return state, files, stat and (str(file), stat.st_mtime_ns, stat.st_size)
+
+
+def _below(folder: Path) -> list[tuple[str, int, int]]:
+    """Return name, size and time of every file below a folder."""
+    found = []
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            status = os.lstat(f"{parent}/{name}")
+            found.append((f"{parent}/{name}", status.st_size, status.st_mtime_ns))
+    return sorted(found)
 
 
 def _poll_s(store: LocalStore) -> float:
@@ -151,6 +171,7 @@ class _Builder:
     ) -> None:
         self._store, self._site, self._settings = store, site_folder, settings
         self._feed, self._tell = feed, tell
+        self.troubled: frozenset[str] = frozenset()  # runs of which the last build missed files
         self._known = False  # whether the open pages can know what a build changed
 
     def build(self) -> None:
@@ -162,6 +183,7 @@ class _Builder:
         except (Exception, PanicException) as error:  # noqa: BLE001 - the watch goes on
             self._tell_failure(error)
             return
+        self.troubled = frozenset(it.run_id for it in report.problems if it.run_id is not None)
         changed = (*report.written, *report.removed)
         self._feed.built(tuple(map(str, changed)) if self._known else None)
         if changed or not self._known:
@@ -219,6 +241,6 @@ def _observe(store: LocalStore, woken: threading.Event) -> BaseObserver | None:
         for folder in ("log", "live"):  # what a run logs is complete once its patch is there
             observer.schedule(handler, str(store.root / folder), event_filter=kinds)
         observer.start()
-    except OSError:
+    except (OSError, RuntimeError):  # no inotify to be had, or no more threads
         return None  # then the poll alone finds changes
     return observer

@@ -12,14 +12,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from tracksite.errors import ArgumentError, StateError, TracksiteError
+from tracksite.errors import (
+    ArgumentError,
+    DamageError,
+    NotFoundError,
+    StateError,
+    TracksiteError,
+)
 from tracksite.importers.entry import Summary
 from tracksite.importers.known import Present
 from tracksite.importers.mlflow import layout
 from tracksite.importers.mlflow.meta import write_meta
-from tracksite.mlflow_plugin import fields, inputs
+from tracksite.mlflow_plugin import fields, inputs, lifecycle, registered
+from tracksite.store import artifacts
 from tracksite.store.ids import experiment_id
-from tracksite.tracking import artifacts, check
+from tracksite.tracking import check
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -97,9 +104,9 @@ class _Folder:
     def write(self, moved: Moved | None) -> Summary:
         """Write everything."""
         self._root.mkdir(parents=True, exist_ok=True)
-        runs = self._present.of_kind("run")
+        runs = lifecycle.all_standing(self._present, "run")
         self._experiments(runs)
-        for model in self._present.of_kind("logged_model"):
+        for model in lifecycle.all_standing(self._present, "logged_model"):
             self._logged_model(model)
         for number, run in enumerate(runs):
             if moved:
@@ -109,8 +116,9 @@ class _Folder:
         return self._done
 
     def _experiments(self, runs: Iterable[Entity]) -> None:
-        known = {one.fields["name"]: one for one in self._present.of_kind("experiment")}
-        names = {one.fields.get("experiment") or DEFAULT_NAME for one in runs}
+        experiments = lifecycle.all_standing(self._present, "experiment")
+        known = {one.fields["name"]: one for one in experiments if one.fields.get("name")}
+        names = {lifecycle.owner_name(one) for one in runs}
         for name in sorted({DEFAULT_NAME, *names, *known}):
             entity = known.get(name)
             own = entity.tags.get(fields.EXPERIMENT_ID, "") if entity else ""
@@ -131,7 +139,7 @@ class _Folder:
         return self._root / self._ids[name]
 
     def _run(self, entity: Entity) -> None:
-        run_id, name = entity.entity_id, entity.fields.get("experiment") or DEFAULT_NAME
+        run_id, name = entity.entity_id, lifecycle.owner_name(entity)
         label = f"run {entity.fields.get('name') or run_id}"
         folder = self._experiment_folder(name) / run_id
         place = self._files / self._ids[name] / run_id / "artifacts"
@@ -153,7 +161,9 @@ class _Folder:
             made = layout.link("RUN_OUTPUT", model, "MODEL_OUTPUT", model, {})
             write_meta(folder / "outputs" / Path(model).name, {**made, "step": int(step)})
         elsewhere = [f"{path}/" for owner, path in self._places if owner == run_id]
-        own = [one for one in entity.artifacts if not one.startswith(tuple(elsewhere))]
+        own = [
+            row for path, row in entity.artifacts.items() if not path.startswith(tuple(elsewhere))
+        ]
         self._copy(run_id, own, "", place, label)
         self._done.added += 1
 
@@ -163,7 +173,7 @@ class _Folder:
         return points
 
     def _logged_model(self, entity: Entity) -> None:
-        name, model_id = entity.fields.get("experiment") or DEFAULT_NAME, f"m-{entity.entity_id}"
+        name, model_id = lifecycle.owner_name(entity), f"m-{entity.entity_id}"
         folder = self._experiment_folder(name) / "models" / model_id
         place = self._files / self._ids[name] / "models" / model_id / "artifacts"
         label = f"logged model {entity.fields.get('name')}"
@@ -175,27 +185,29 @@ class _Folder:
         maker = self._present.get(owner) if owner else None
         if maker and owner and path:
             self._places[owner, path] = place
-            below = [one for one in maker.entity.artifacts if one.startswith(f"{path}/")]
+            below = [
+                row for one, row in maker.entity.artifacts.items() if one.startswith(f"{path}/")
+            ]
             self._copy(owner, below, f"{path}/", place, label)
         else:
-            self._copy(entity.entity_id, list(entity.artifacts), "", place, label)
+            self._copy(entity.entity_id, entity.artifacts.values(), "", place, label)
         self._done.others += 1
 
     def _registry(self) -> None:
-        for entity in self._present.of_kind("model"):
-            name = entity.fields.get("name") or ""
-            if entity.deleted:
-                continue
+        for entity in registered.models(self._present):
+            name = entity.fields["name"]
             folder = self._model_folder(name)
             if folder is None:
                 continue
             write_meta(folder, layout.registered_model(entity))
             self._texts(folder / "tags", fields.to_tags(entity, {}), f"model {name}")
-            self._texts(folder / "aliases", entity.aliases, f"model {name}")
+            pointed = registered.aliases(self._present, entity).items()
+            aliases = {alias: str(one.fields["version"]) for alias, one in pointed}
+            self._texts(folder / "aliases", aliases, f"model {name}")
             self._done.others += 1
-        for entity in self._present.of_kind("model_version"):
-            folder = self._model_folder(entity.fields.get("name") or "")
-            if entity.deleted or folder is None or not (folder / "meta.yaml").is_file():
+        for entity in registered.all_versions(self._present):
+            folder = self._model_folder(entity.fields["name"])
+            if folder is None or not (folder / "meta.yaml").is_file():
                 continue
             place = folder / f"version-{int(entity.fields['version'])}"
             write_meta(place, layout.version(entity, self._source(entity)))
@@ -221,7 +233,7 @@ class _Folder:
         for (maker, folder), place in self._places.items():
             if owner == maker and f"{path}/".startswith(f"{folder}/"):
                 return f"{place}{path.removeprefix(folder)}"
-        experiment = run.entity.fields.get("experiment") or DEFAULT_NAME
+        experiment = lifecycle.owner_name(lifecycle.standing(self._present, run.entity))
         return str(self._files / self._ids[experiment] / owner / "artifacts" / path)
 
     def _texts(self, folder: Path, texts: Mapping[str, str], label: str) -> None:
@@ -245,20 +257,25 @@ class _Folder:
                     "takes letters, digits and / . - _ : and spaces"
                 )
 
-    def _copy(self, owner: str, paths: Iterable[str], prefix: str, place: Path, label: str) -> None:
-        """Copy artifacts of a run or model; a link is not followed."""
-        from tracksite.paths import inside
-
-        for path in paths:
+    def _copy(
+        self,
+        owner: str,
+        rows: Iterable[Mapping[str, Any]],
+        prefix: str,
+        place: Path,
+        label: str,
+    ) -> None:
+        """Copy artifacts of a run or model, under the names that they were logged under."""
+        for row in rows:
             try:
-                source = inside(self._store.artifact_dir(owner), path)
-                below = check.artifact_path(path.removeprefix(prefix))
-                row = artifacts.put_file(place, below, source)
-            except ArgumentError as error:
+                source = artifacts.locate(self._store.artifact_dir(owner), row)
+                below = check.artifact_path(row["path"].removeprefix(prefix))
+                size = artifacts.copy_out(source, place / below)
+            except (ArgumentError, DamageError, NotFoundError) as error:
                 self._done.skipped.append(f"an artifact of {label} was left out: {error}")
                 continue
             self._done.artifacts += 1
-            self._done.artifact_bytes += row["bytes"]
+            self._done.artifact_bytes += size
 
 
 def _free_id(name: str, own: str, taken: set[str]) -> str:

@@ -162,8 +162,12 @@ def model_path(record: LoggedModel) -> str:
     return f"models/{record.model_id}"
 
 
-def registered_model(record: RegisteredModel) -> Entry:
-    """Return a registered model."""
+def registered_model(record: RegisteredModel, versions: Iterable[Version]) -> Entry:
+    """Return a registered model, its aliases by the identities of these versions.
+
+    An alias of a version that could not be read keeps the number, which may come later.
+    """
+    known = {str(one.version): version_id(one) for one in versions if one.name == record.name}
     own = {fields.UPDATED: _whole(record.updated)}
     return Entry(
         model_id(record.name),
@@ -174,7 +178,7 @@ def registered_model(record: RegisteredModel) -> Entry:
             "description": record.description,
             "started_at": _time(record.created),
             "tags": _tags({"tags": record.tags}, own),
-            "aliases": record.aliases,
+            "aliases": {alias: known.get(text, text) for alias, text in record.aliases.items()},
         },
     )
 
@@ -197,7 +201,7 @@ def version(record: Version, models: Mapping[str, LoggedModel]) -> Entry:
         fields.PLACE: place if path is None and place != record.source else None,
     }
     return Entry(
-        _digest(f"mlflow version:{record.name}:{record.version}:{record.created}"),
+        version_id(record),
         "model_version",
         f"model {record.name} version {record.version}",
         {
@@ -211,6 +215,11 @@ def version(record: Version, models: Mapping[str, LoggedModel]) -> Entry:
             "tags": _tags({"tags": record.tags}, own),
         },
     )
+
+
+def version_id(record: Version) -> str:
+    """Return the identity that every store gives to a version of MLflow's."""
+    return _digest(f"mlflow version:{record.name}:{record.version}:{record.created}")
 
 
 def _folder_of(

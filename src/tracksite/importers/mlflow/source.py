@@ -94,10 +94,11 @@ class MLflowSource:
         for model in models:
             name = _name(names, model.experiment_id)
             yield mapping.logged_model(model, name, has_run=model.run_id in seen)
+        versions = list(self._reader.versions(skip))
         for registered in self._reader.registered_models(skip):
-            yield mapping.registered_model(registered)
+            yield mapping.registered_model(registered, versions)
         placed = {one.model_id: one for one in models if one.run_id in seen}
-        for version in self._reader.versions(skip):
+        for version in versions:
             yield mapping.version(version, placed)
 
     def _is_free(self, experiment: Experiment) -> bool:

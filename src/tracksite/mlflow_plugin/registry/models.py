@@ -103,4 +103,4 @@ class ModelCalls(Calls):
         self.ledger.patch(self._model(name), {"tags": {key: None}})
 
     def _registered(self, model: Entity) -> RegisteredModel:
-        return entries.model_entity(model, entries.latest(self.ledger, model), self.artifacts)
+        return entries.model_entity(self.ledger, model, self.artifacts)

@@ -93,7 +93,7 @@ class VersionCalls(Calls):
         """Delete a version and the aliases that point at it; its number is not given out again."""
         number = validation._validate_model_version(version)
         found, model = self._version(name, number), self._model(name)
-        gone = {key: None for key, text in model.aliases.items() if text == str(number)}
+        gone = dict.fromkeys(entries.aliases_of(self.ledger, model, found))
         entries.touch(self.ledger, model, {"aliases": gone})
         entries.touch(self.ledger, found, {"deleted": True})
 
@@ -136,14 +136,15 @@ class VersionCalls(Calls):
         validation._validate_model_name(name)
         validation._validate_model_version(version)
         validation._validate_model_version_tag(tag.key, tag.value)
-        self.ledger.patch(self._version(name, version), {"tags": {tag.key: str(tag.value)}})
+        tags = {tag.key: str(tag.value)}
+        self.ledger.patch(self._version(name, version), {"name": name, "tags": tags})
 
     def delete_model_version_tag(self, name: str, version: str | int, key: str) -> None:
         """Remove one tag of a version; no error when there is none."""
         validation._validate_model_name(name)
         validation._validate_model_version(version)
         validation._validate_tag_name(key)
-        self.ledger.patch(self._version(name, version), {"tags": {key: None}})
+        self.ledger.patch(self._version(name, version), {"name": name, "tags": {key: None}})
 
     def get_latest_versions(self, name: str, stages: list[str] | None = None) -> list[ModelVersion]:
         """Return the newest version in each stage, or in each of `stages`."""
@@ -161,8 +162,8 @@ class VersionCalls(Calls):
         validation._validate_model_alias_name(alias)
         validation._validate_model_alias_name_reserved(alias)
         number = validation._validate_model_version(version)
-        self._version(name, number)
-        self.ledger.patch(self._model(name), {"aliases": {alias: str(number)}})
+        found = self._version(name, number)
+        entries.set_alias(self.ledger, self._model(name), alias, found)
 
     def delete_registered_model_alias(self, name: str, alias: str) -> None:
         """Remove an alias; no error when there is none."""
@@ -182,14 +183,16 @@ class VersionCalls(Calls):
                     f"Latest version not found for model {name}.", RESOURCE_DOES_NOT_EXIST
                 )
             return self.get_model_version(name, max(numbers))
-        if alias not in model.aliases:
+        found = entries.aliases(self.ledger, model).get(alias)
+        if found is None:
             raise MlflowException(
                 f"Registered model alias {alias} not found.", INVALID_PARAMETER_VALUE
             )
-        return self.get_model_version(name, model.aliases[alias])
+        return self._version_of(model, found)
 
     def _version_of(self, model: Entity, version: Entity) -> ModelVersion:
-        return entries.version_entity(version, entries.aliases_of(model, version), self.artifacts)
+        names = entries.aliases_of(self.ledger, model, version)
+        return entries.version_entity(version, names, self.artifacts)
 
     def _version(self, name: str, version: str | int) -> Entity:
         validation._validate_model_name(name)

@@ -9,7 +9,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, RESOURCE_DOES_NOT_EXIST
 from mlflow.store.tracking.abstract_store import AbstractStore
 
-from tracksite.mlflow_plugin import fields
+from tracksite.mlflow_plugin import fields, lifecycle
 
 if TYPE_CHECKING:
     from tracksite.mlflow_plugin.entity import Entity
@@ -27,7 +27,7 @@ class Calls(AbstractStore):
         entity = self.ledger.get(run_id)
         if entity is None or entity.kind != "run":
             raise MlflowException(f"Run with id={run_id} not found", RESOURCE_DOES_NOT_EXIST)
-        return entity
+        return lifecycle.standing(self.ledger, entity)
 
     def _active(self, run_id: str) -> Entity:
         entity = self._run(run_id)

@@ -67,7 +67,7 @@ class ExperimentCalls(Calls):
 
     def restore_experiment(self, experiment_id: str) -> None:
         """Restore a deleted experiment and all of its runs."""
-        found = experiments.find(self.ledger, experiment_id, ViewType.DELETED_ONLY)
+        found = experiments.deleted(self.ledger, experiment_id)
         experiments.mark(self.ledger, found, deleted=False)
 
     def rename_experiment(self, experiment_id: str, new_name: str) -> None:

@@ -14,7 +14,7 @@ from mlflow.protos.databricks_pb2 import (
 from mlflow.utils import validation
 from mlflow.utils.mlflow_tags import MLFLOW_LOGGED_MODELS, MLFLOW_RUN_NAME
 
-from tracksite.mlflow_plugin import fields, models, runs
+from tracksite.mlflow_plugin import fields, lifecycle, models, runs
 from tracksite.mlflow_plugin.tracking.calls import Calls, texts_of
 
 if TYPE_CHECKING:
@@ -125,7 +125,9 @@ class LogCalls(Calls):
     def _logging(self, run_id: str) -> Entity:
         """Return a run that may be logged to; one of this process as it was last seen."""
         entity = self.ledger.recent(run_id)
-        if entity is None or entity.kind != "run" or entity.deleted:
+        if entity is None or entity.kind != "run":
+            return self._active(run_id)
+        if lifecycle.standing(self.ledger, entity).deleted:
             return self._active(run_id)
         return entity
 

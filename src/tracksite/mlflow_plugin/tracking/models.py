@@ -11,7 +11,7 @@ from mlflow.store.tracking import SEARCH_LOGGED_MODEL_MAX_RESULTS_DEFAULT
 from mlflow.utils import validation
 from mlflow.utils.search_utils import SearchLoggedModelsPaginationToken
 
-from tracksite.mlflow_plugin import experiments, fields, model_search, models
+from tracksite.mlflow_plugin import experiments, fields, lifecycle, model_search, models
 from tracksite.mlflow_plugin.tracking.calls import Calls, texts_of
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class ModelCalls(Calls):
         wanted = {str(one) for one in experiment_ids}
         candidates = [
             one
-            for one in self.ledger.all(models.KIND)
+            for one in lifecycle.all_standing(self.ledger, models.KIND)
             if not one.deleted and experiments.of_run(self.ledger, one) in wanted
         ]
         entities = models.entities_of(self.ledger, candidates, self.artifacts)

@@ -11,7 +11,15 @@ from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_RUN_NAME
 from mlflow.utils.name_utils import _generate_random_name
 
-from tracksite.mlflow_plugin import experiments, fields, files, run_search, runs, searching
+from tracksite.mlflow_plugin import (
+    experiments,
+    fields,
+    files,
+    lifecycle,
+    run_search,
+    runs,
+    searching,
+)
 from tracksite.mlflow_plugin.entity import from_millis
 from tracksite.mlflow_plugin.tracking.calls import Calls, texts_of
 from tracksite.store.ids import new_run_id
@@ -123,18 +131,16 @@ class RunCalls(Calls):
         found = run_search.search(
             (
                 one
-                for one in self.ledger.all("run")
-                if (one.fields.get("experiment") or experiments.DEFAULT_NAME) in ids
-                and runs.lifecycle(one) in stages
+                for one in lifecycle.all_standing(self.ledger, "run")
+                if lifecycle.owner_name(one) in ids and runs.lifecycle(one) in stages
             ),
             filter_string,
             order_by,
             self.artifacts,
         )
         page, token = searching.page(found, max_results, page_token)
-        names = [one.fields.get("experiment") or experiments.DEFAULT_NAME for one in page]
         return [
-            runs.run(one, ids[name], self.artifacts) for one, name in zip(page, names, strict=True)
+            runs.run(one, ids[lifecycle.owner_name(one)], self.artifacts) for one in page
         ], token
 
     def _search_datasets(self, experiment_ids: list[str]) -> list[_DatasetSummary]:
