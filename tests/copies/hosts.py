@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tracksite.store import clock, process, writer
+from tracksite.store import clock, process, system, writer
 from tracksite.store.local import LocalStore, open_store
 
 BEGIN_NS = 1_767_322_800 * 10**9
@@ -22,6 +22,10 @@ TURN_NS = 10_000_000  # that go by with each turn of somebody
 
 class Idle:
     """A syncer that never does anything by itself."""
+
+    def start(self) -> bool:
+        """Say that somebody syncs."""
+        return True
 
     def watch(self, one: object) -> None:
         """Do nothing."""
@@ -66,7 +70,7 @@ class World:
         patch.setattr(writer, "_syncer", Idle())
         patch.setattr(writer, "identity", self._identity)
         patch.setattr(process, "is_local", self._is_local)
-        patch.setattr(process, "_exists", self._exists)
+        patch.setattr(system, "pid_exists", self._exists)
         patch.setattr(process, "_started", lambda _: "1")
         patch.setattr(time, "time_ns", self._time_ns)
 

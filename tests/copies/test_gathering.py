@@ -33,7 +33,7 @@ from tests.copies.hosts import silence, world
 from tests.copies.oracle import NAMED, SCALARS, Answer
 from tests.copies.verbs import ACTIONS, CLOCKS, SETTINGS, Copies, bring, pack
 from tests.store.stores import seen
-from tracksite.query import runs as queries
+from tracksite.query import registry as queries
 from tracksite.store.local import LocalStore, open_store
 from tracksite.store.verifying import verify
 
