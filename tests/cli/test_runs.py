@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 
-from tests.cli.conftest import RUNS
+from tests.cli.conftest import RUNS, STARTED
 from tests.site import stores
+from tracksite.store.local import open_store
+from tracksite.store.purging import purge
 
 
 def rows(text):
@@ -125,8 +127,6 @@ def test_show_in_a_pipe_names_the_section_on_each_line(tracksite, store):
 
 def test_show_finds_deleted_runs(tracksite, store):
     """A deleted run can still be looked at, and is not in ls but in ls --deleted."""
-    from tracksite.store.local import open_store
-
     open_store(store).write_patch(RUNS["wider"], "run", {"deleted": True})
 
     assert json.loads(tracksite("show", "wider", "--json").stdout)["deleted"] is True
@@ -179,6 +179,20 @@ def test_what_is_named_and_not_there_is_said(tracksite, tmp_path):
     assert nowhere in tracksite("show", ids["orphan"], *place).stderr
     found = json.loads(tracksite("show", ids["child of deleted"], *place, "--json").stdout)
     assert found["missing"] == [f"its parent: run {ids['deleted'][:8]}… is deleted"]
+
+
+def test_a_parent_that_was_removed_for_good_is_named_so(tracksite, store):
+    """Show and the run's page say when a run's parent was removed, and by whom."""
+    opened = open_store(store)
+    opened.write_patch(RUNS["diverged"], "run", {"parent_run_id": RUNS["baseline"]})
+    purge(opened, [RUNS["baseline"]], at=STARTED, by="me", why="")
+    removed = f"run {RUNS['baseline'][:8]}… was removed for good"
+    told = tracksite("show", "diverged", "--store", store).stderr
+    assert removed in told
+    assert "by me" in told
+    assert tracksite("build", store, "-o", store.parent / "site").exit_code == 0
+    page = store.parent / "site" / "runs" / RUNS["diverged"] / "index.html"
+    assert removed in page.read_text()
 
 
 def test_models_lists_versions_with_stage_and_aliases(tracksite, store):

@@ -14,9 +14,8 @@ from tracksite.cli.output import print_json, print_table, say
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import polars as pl
-
     from tracksite.query.registry import Alias
+    from tracksite.schema import Snapshot
 
 _COLUMNS = ("model", "version", "stage", "aliases", "run", "path", "created_at")
 
@@ -33,15 +32,13 @@ def models(*, store: str, as_json: bool) -> None:
       tracksite models runs --json | jq '.[] | {name, aliases}'
     """  # noqa: D301 - \b keeps click from wrapping a block
     from tracksite.query.lookup import short_length
-    from tracksite.query.runs import fold
 
     snapshot = snapshot_of(store)
-    folded = fold(snapshot)
-    found = registered(folded, Path(snapshot.root) / "artifacts")
+    found = registered(snapshot)
     if as_json:
         print_json(found)
         return
-    length = short_length(folded["run_id"].to_list()) if sys.stdout.isatty() else None
+    length = short_length(sorted(snapshot.stamps)) if sys.stdout.isatty() else None
     rows = [
         _row(model, version, length) for model in found for version in model["versions"] or [{}]
     ]
@@ -54,15 +51,18 @@ def models(*, store: str, as_json: bool) -> None:
         say("No model is registered. Register one with tracksite.register_model(run_id, name).")
 
 
-def registered(folded: pl.DataFrame, artifacts: Path) -> list[dict[str, Any]]:
+def registered(snapshot: Snapshot) -> list[dict[str, Any]]:
     """Return the models, each with its aliases and versions, oldest version first."""
     from tracksite.analysis import links
     from tracksite.query import lookup, registry
+    from tracksite.query.runs import fold
 
+    artifacts = Path(snapshot.root) / "artifacts"
+    folded = fold(snapshot)
     versions = registry.model_versions(folded).to_dicts()
     aliases, missing = (
         registry.aliases(folded),
-        links.missing(folded, lookup.absences(folded), artifacts),
+        links.missing(folded, lookup.absences(folded, snapshot.purged), artifacts),
     )
     found = []
     for model in registry.models(folded).to_dicts():

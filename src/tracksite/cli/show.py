@@ -44,7 +44,7 @@ def show(*, run: str, store: str, as_json: bool) -> None:
     runs = _all_runs(snapshot)
     row = one(runs, find_run(runs, run)) or {}
     value, parent = _whole(row), row.get("parent_run_id")
-    why = absences(fold(snapshot)).of(parent) if parent else None
+    why = absences(fold(snapshot), snapshot.purged).of(parent) if parent else None
     if as_json:
         print_json({**value, "missing": [f"its parent: {why}"] if why else []})
         return

@@ -74,11 +74,19 @@ class Entity:
                 return True
         return False
 
-    def apply(self, patch: Mapping[str, Any], time_us: int, seq: int) -> None:
-        """Take in a patch in the form that `RunWriter.patch` takes."""
+    def apply(self, patch: Mapping[str, Any], time_us: int, opened: int, said: int) -> None:
+        """Take in a patch in the form that `RunWriter.patch` takes.
+
+        Args:
+            patch: what is said.
+            time_us: when, in microseconds since 1970.
+            opened: the number of the log or part that says it.
+            said: the number at which it is said.
+        """
         self.first_us = self.first_us or time_us
         self.last_us = max(self.last_us, time_us)
-        self.opened_seq = self.last_seq = max(self.last_seq, seq)
+        self.opened_seq = max(self.opened_seq, opened)
+        self.last_seq = max(self.last_seq, said)
         if patch.get("deleted") is not None:
             self.deleted_seq = self.last_seq
         for name, value in patch.items():

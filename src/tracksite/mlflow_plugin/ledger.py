@@ -21,7 +21,7 @@ from tracksite.mlflow_plugin.lifecycle import still_deleted
 from tracksite.mlflow_plugin.saver import Saver
 from tracksite.mlflow_plugin.watched import Watched
 from tracksite.query.runs import fold
-from tracksite.store import parts
+from tracksite.store import clock, parts
 from tracksite.store.livelog import SEGMENT_NAME
 from tracksite.store.local import open_store
 from tracksite.store.syncing import warn_once
@@ -105,12 +105,12 @@ class Ledger:
             if current is None:
                 part = self.store.write_patch(entity.entity_id, entity.kind, fields)
                 self._own.add(part.writer)
-                seq = part.seq
+                opened = said = part.seq
             else:
                 current.used = time.monotonic()
                 current.writer.patch(**fields)
-                seq = current.seq
-            entity.apply(fields, time.time_ns() // 1000, seq)
+                opened, said = current.seq, current.writer.said
+            entity.apply(fields, time.time_ns() // 1000, opened, said)
 
     def log(self, entity: Entity, points: Iterable[tuple[str, int, int, float]]) -> None:
         """Log points of metrics: key, step, milliseconds since 1970, value."""
@@ -193,7 +193,8 @@ class Ledger:
 
     def _passed(self, current: _Open) -> bool:
         """Return whether another writer's numbers of the entity reach up to those of ours."""
-        return any(number >= current.seq for _, number in self._others[current.writer.run_id])
+        now = clock.tick(current.writer.said)
+        return any(number >= now for _, number in self._others[current.writer.run_id])
 
     def _look(self, wanted: Collection[str] | None) -> None:
         """Bring the entities up to date with the files."""

@@ -84,7 +84,7 @@ class Context:
     @cached_property
     def absent(self) -> Absences:
         """Which runs have no page, of those that something names."""
-        return lookup.absences(self.folded)
+        return lookup.absences(self.folded, self.snapshot.purged)
 
     @cached_property
     def missing_of_models(self) -> Mapping[str, list[str]]:

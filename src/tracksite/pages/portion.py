@@ -29,6 +29,7 @@ class Portions:
         whole, snapshot = self._context, self._context.snapshot
         known = set(run_ids)
         mine, points = pl.col("run_id").is_in(run_ids), snapshot.points_parts
+        parents = {self._parents[it] for it in known if it in self._parents}
         problems = tuple(it for it in snapshot.problems if it.run_id in known)
         part = replace(
             snapshot,
@@ -41,6 +42,7 @@ class Portions:
             stamps={},
             alive=snapshot.alive & known,
             problems=problems,
+            purged={it: snapshot.purged[it] for it in parents if it in snapshot.purged},
         )
         return Context(part, self._folded(known), whole.settings, whole.artifacts)
 

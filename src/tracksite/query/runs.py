@@ -29,13 +29,13 @@ def fold(snapshot: Snapshot) -> pl.DataFrame:
     opened, the greatest at which anything was said, and that of the last word on `deleted`. A run
     that says it is running without a living writer is interrupted.
     """
-    patches = edits.split(snapshot.patches).sort(_ORDER)
+    patches = edits.split(snapshot.patches.with_columns(opened="seq")).sort(_ORDER)
     scalars = patches.group_by("run_id", maintain_order=True).agg(
         pl.col("kind").drop_nulls().last(),
         *(pl.col(name).drop_nulls().last() for name in SCALAR_FIELDS),
         pl.col("timestamp").min().alias("first_at"),
         pl.col("timestamp").max().alias("last_at"),
-        pl.col("seq").last().alias("opened_seq"),
+        pl.col("opened").max().alias("opened_seq"),
         pl.max_horizontal("seq", edits.last_of_row()).max().alias("last_seq"),
         pl.col("seq").filter(pl.col("deleted").is_not_null()).last().alias("deleted_seq"),
     )

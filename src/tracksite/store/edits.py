@@ -54,12 +54,14 @@ def last_of_row() -> pl.Expr:
 def split(patches: pl.DataFrame) -> pl.DataFrame:
     """Return patches, columns as given, with a row of its own for what was said later.
 
-    Only entities that have several patches are looked at: within one the order is settled.
+    Only entities that have several patches are looked at: within one the order is settled. But when
+    it was deleted matters to others.
     """
     import polars as pl
 
     edited = pl.col("edits").list.len().fill_null(0) > 0
-    concerned = edited & pl.col("run_id").is_duplicated()
+    deleted = pl.col("edits").list.eval(pl.element().struct.field("field") == "deleted").list.any()
+    concerned = edited & (pl.col("run_id").is_duplicated() | deleted)
     rows = patches.filter(concerned)
     if not rows.height:
         return patches

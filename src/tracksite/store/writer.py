@@ -101,6 +101,11 @@ class RunWriter:
         self._segment = self._open(seq)
         _syncer.watch(self)
 
+    @property
+    def said(self) -> int:
+        """Return the number of what was said last."""
+        return self._said
+
     def patch(self, **fields: Any) -> None:
         """Log any fields of a patch; see `patches.normalise` for their forms and errors."""
         patch = normalise(fields)
