@@ -161,9 +161,11 @@ class LocalStore:
         )
 
     def _last_seq(self, run_id: str) -> int:
-        taken = [max(part.seq, self._last_edit(part)) for part in self._parts({run_id})]
+        """Return the greatest number that is known of a run: of its segments and later edits."""
+        loose = self._parts({run_id})
+        taken = [max(part.seq, self._last_edit(part)) for part in loose]
         taken += packs.packed_numbers(self.root, run_id)
-        taken += [int(name["seq"]) for name in reading.segment_names(self.root / "live", {run_id})]
+        taken += reading.live_numbers(self.root / "live", run_id, {part.hash for part in loose})
         return max(taken, default=0)
 
     def _last_edit(self, part: parts.PartName) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 from dataclasses import dataclass, replace
@@ -202,6 +203,23 @@ def unsaved(
                     raise FileNotFoundError(*error.args) from error
                 if problems is not None:
                     problems.append(_unreadable(segment.file, error))
+    return found
+
+
+def live_numbers(folder: Path, run_id: str, have: Collection[str]) -> list[int]:
+    """Return the numbers in a run's live logs: of their segments, and of what was said later.
+
+    Args:
+        folder: the store's `live/`.
+        run_id: whose logs.
+        have: the hashes of parts that the caller looks into himself.
+    """
+    found = [int(name["seq"]) for name in segment_names(folder, {run_id})]
+    segments = list_segments(folder, {run_id})
+    with contextlib.suppress(FileNotFoundError):
+        for segment in unsaved(segments, have):
+            with contextlib.suppress(DamageError):
+                found += decode(segment).edits.values()
     return found
 
 
