@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from itertools import pairwise, permutations
 from pathlib import Path
 
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,9 +19,10 @@ from hypothesis import strategies as st
 from tests.store.stores import Seen, assert_same, log_run, pack, seen
 from tracksite.errors import StoreError
 from tracksite.query.runs import fold
-from tracksite.store import merging, purging, recovery
+from tracksite.store import merging, parts, purging, recovery
 from tracksite.store.ids import new_run_id
 from tracksite.store.local import LocalStore, open_store
+from tracksite.store.patches import normalise, to_table
 from tracksite.store.verifying import state_root, verify
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -118,6 +120,22 @@ def test_a_sound_store_verifies(store):
     assert "cannot be read" in verify(store).problems[0].message
 
 
+def test_verify_holds_an_artifact_against_what_was_said_last(store):
+    """A log that began before another writer's patch, and said later, has the last word on it."""
+    run_id = new_run_id()
+    path = store.artifact_dir(run_id) / "a"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"abc")
+    sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    later = [{"field": "artifacts", "key": "a", "seq": 300}]
+    for seq, digest, edits in ((100, sha256, later), (200, "2" * 64, None)):
+        row = {"artifacts": [{"path": "a", "bytes": 3, "sha256": digest}]}
+        identity = {"run_id": run_id, "writer": "a" * 12, "seq": seq, "timestamp": 0}
+        table = to_table({"kind": "run", **normalise(row)}, **identity, edits=edits)
+        parts.write_part(store.root / "log", (run_id, "a" * 12, seq), "runs", table)
+    assert not verify(store).problems
+
+
 @pytest.mark.parametrize("pattern", ["log/*.points.*", "packs/*.points.parquet", "packs/*.blocks"])
 def test_verify_names_the_damaged_file(store, pattern):
     """One flipped byte in any file is named with its path."""
@@ -199,15 +217,19 @@ def test_merging_again_copies_nothing(store, tmp_path):
     assert merging.merge(store, target) == merging.Merged(0, 3)
 
 
-def test_files_that_differ_under_one_name_stop_a_merge(store, tmp_path):
-    """Damage is not copied over what is sound, nor the other way round."""
+def test_a_sound_file_mends_a_damaged_one_when_stores_are_merged(store, tmp_path):
+    """Damage is not copied over what is sound, and is named; the other way round it is mended."""
     log_run(store)
     target = open_store(tmp_path / "target", create=True)
     merging.merge(store, target)
     path = next((target.root / "log").iterdir())
-    path.write_bytes(b"x" + path.read_bytes()[1:])
-    with pytest.raises(StoreError, match="verify"):
-        merging.merge(store, target)
+    whole = path.read_bytes()
+    path.write_bytes(b"x" + whole[1:])
+    (problem,) = merging.merge(target, store).problems
+    assert problem.path == f"log/{path.name}"
+    assert (store.root / "log" / path.name).read_bytes() == whole
+    assert merging.merge(store, target).problems == ()
+    assert path.read_bytes() == whole
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -225,16 +247,18 @@ def test_a_purged_run_is_gone_and_noted(store, tmp_path, packed):
     before = fold(store.snapshot([kept]))
     planned = purging.plan(store, [gone])
     assert planned.bytes > 1000
-    done = purging.purge(store, [gone], at=NOW, by="me", why="older than 90d")
-    assert done.bytes >= planned.bytes
+    done = purging.purge(store, [gone], at=NOW, by="me", why="older than 90d", grace_s=0)
+    assert done.run_ids == (gone,)
+    assert done.bytes >= planned.bytes - 10_000  # less the tombstone
     snapshot, folded, points = seen(store)
     assert not snapshot.problems
     assert folded.equals(before)
     assert points["run_id"].unique().to_list() == [kept]
     assert not store.artifact_dir(gone).exists()
     assert (outside / "precious").read_text() == "x"
-    left = [path.read_bytes() for path in store.root.rglob("*.parquet")]
-    assert not any(gone.encode() in content for content in left)
+    left = [path for path in store.root.rglob("*.parquet") if gone.encode() in path.read_bytes()]
+    (tombstone,) = left
+    assert pl.read_parquet(tombstone)["purged"].is_not_null().all()
     (entry,) = (json.loads(path.read_text()) for path in (store.root / "audit").iterdir())
     assert (entry["run_ids"], entry["by"], entry["why"]) == ([gone], "me", "older than 90d")
     assert not verify(store).problems

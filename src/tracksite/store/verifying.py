@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tracksite import paths
 from tracksite.errors import DamageError
 from tracksite.schema import Problem
-from tracksite.store import bounds, manifests, packs, parts, reading
+from tracksite.store import bounds, edits, manifests, packs, parts, reading
 from tracksite.store.blocks import decode_blocks
 
 if TYPE_CHECKING:
@@ -121,14 +121,15 @@ def _artifacts(store: LocalStore, patches: pl.DataFrame) -> Iterator[_Check]:
     import polars as pl
 
     rows = (
-        patches.sort("run_id", "seq", "writer")
+        edits.split(patches)
+        .sort("run_id", "seq", "writer")
         .select("run_id", "artifacts")
         .explode("artifacts")
         .filter(pl.col("artifacts").is_not_null())
         .unnest("artifacts")
         .unique(["run_id", "path"], keep="last", maintain_order=True)
     )
-    for run_id, path, _, sha256 in rows.iter_rows():
+    for run_id, path, sha256 in rows.select("run_id", "path", "sha256").iter_rows():
         place = f"artifacts/{run_id}/{path}"
         yield place, run_id, partial(_artifact, store.root, place, sha256)
 
