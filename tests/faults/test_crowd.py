@@ -59,7 +59,6 @@ def keep_on(say: Say, stop: Path, what: Callable[..., object], *args: object) ->
 
 def pack(root: Path) -> None:
     """Pack with a grace that is longer than a look takes."""
-    store = open_store(root)
     recover(root, now=time.time())
     packing.pack(root, grace_s=20.0)
 

@@ -226,16 +226,13 @@ def test_what_was_removed_for_good_stays_away_unless_it_was_used_elsewhere(store
     """Its files may come back; who went on with it, or registered it, keeps what is there."""
     gone, resumed, registered, kept = (log_run(store, points=3) for _ in range(4))
     copy = open_store(shutil.copytree(store.root, tmp_path / "copy"))
-    one = copy.open_writer(resumed, resume=True)
-    one.patch(tags={"more": "x"})
-    one.close()
+    late = copy.write_patch(resumed, "run", {"tags": {"more": "x"}})
     copy.write_patch(model_id("m"), "model", {"name": "m"})
     version = {"name": "m", "version": 1, "source_run_id": registered}
     copy.write_patch(new_run_id(), "model_version", version)
     purging.purge(store, [gone, resumed, registered], at=AT, by="me", why="old", grace_s=0)
     assert assert_read_alike(store.root).purged == {gone, resumed, registered}
-    (late,) = (copy.root / "log").glob(f"{resumed}.{one.writer}.*")
-    shutil.copy(late, store.root / "log")
+    shutil.copy(copy.root / "log" / late.file, store.root / "log")
     found = assert_read_alike(store.root)
     assert found.purged == {gone, resumed, registered}
     assert found.damaged == {f"log/{resumed}"}
