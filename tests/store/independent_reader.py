@@ -166,9 +166,11 @@ def look_at_logs(
 def judged(rows: list[Row], found: Found) -> list[Row]:
     """Return the rows without tombstones and without runs that were removed for good."""
     stones: dict[str, set[str]] = {}
-    for row in rows:
-        if row["purged"] is not None:
+    for row in sorted(rows, key=lambda row: (row["seq"], row["writer"])):
+        if row["purged"]:
             stones.setdefault(row["run_id"], set()).update(row["purged"])
+        elif row["purged"] is not None:
+            stones.pop(row["run_id"], None)
     others = [row for row in rows if row["purged"] is None]
     used = {
         state.get("source_run_id")
@@ -177,9 +179,9 @@ def judged(rows: list[Row], found: Found) -> list[Row]:
     }
     for run_id, segments in stones.items():
         there = {f"{it['writer']}.{it['seq']}" for it in others if it["run_id"] == run_id}
-        first = min(segments, key=lambda it: (int(it.split(".")[1]), it), default="")
+        first = min(segments, key=lambda it: (int(it.split(".")[1]), it))
         is_used = bool(there - segments) or run_id in used
-        if not (is_used and there and (first in there or not segments)):
+        if not (is_used and first in there):
             found.purged.add(run_id)
         if is_used and segments - there:
             found.damaged.add(f"log/{run_id}")
