@@ -115,7 +115,7 @@ def test_a_sound_store_verifies(store):
     (problem,) = verify(store).problems
     assert (problem.path, problem.run_id) == (f"artifacts/{run_id}/a/b.txt", run_id)
     artifact.unlink()
-    assert "cannot be read" in verify(store).problems[0].message
+    assert "is not in this store yet" in verify(store).problems[0].message
 
 
 @pytest.mark.parametrize("pattern", ["log/*.points.*", "packs/*.points.parquet", "packs/*.blocks"])
