@@ -15,6 +15,7 @@ import pytest
 
 from tracksite.store import clock, process, system, writer
 from tracksite.store.local import LocalStore, open_store
+from tracksite.store.shelf import Shelf
 
 BEGIN_NS = 1_767_322_800 * 10**9
 TURN_NS = 10_000_000  # that go by with each turn of somebody
@@ -42,6 +43,7 @@ class Host:
         root: its copy of the store.
         ahead_ns: how far its clock is ahead.
         writers: the open ones, by the number of their process.
+        shelves: where those put artifacts.
         given: the last number that its clock of edits gave.
     """
 
@@ -49,6 +51,7 @@ class Host:
     root: Path
     ahead_ns: int = 0
     writers: dict[int, writer.RunWriter] = field(default_factory=dict)
+    shelves: dict[int, Shelf] = field(default_factory=dict)
     given: int = 0
 
     @property

@@ -25,15 +25,18 @@ def files_of(root: Path) -> list[str]:
 
 
 def laid(source: Path, target: Path, files: Iterable[str]) -> None:
-    """Copy some files of a store, as `cp -p` and rsync do.
+    """Copy some files of a store, as `cp -p` and rsync do, over what is there.
 
-    A live log that is longer where it goes stays: to put an older one over it is what the
-    documents say never to do.
+    No file is overwritten by another content. A live log that is longer where it goes stays: to
+    put an older one over it is what the documents say never to do.
     """
     for file in files:
         read, write = source / file, target / file
-        if file.endswith(".wal") and write.exists() and used(write) >= used(read):
-            continue
+        if file.endswith(".wal"):
+            if write.exists() and used(write) >= used(read):
+                continue
+        elif write.exists():
+            assert write.read_bytes() == read.read_bytes(), f"{file} would be overwritten"
         write.parent.mkdir(parents=True, exist_ok=True)
         write.unlink(missing_ok=True)
         shutil.copy2(read, write)

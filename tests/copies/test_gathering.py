@@ -34,6 +34,8 @@ from tests.copies.oracle import NAMED, SCALARS, Answer
 from tests.copies.verbs import ACTIONS, CLOCKS, SETTINGS, Copies, bring, pack
 from tests.store.stores import seen
 from tracksite.query import registry as queries
+from tracksite.errors import NotFoundError
+from tracksite.store import artifacts
 from tracksite.store.local import LocalStore, open_store
 from tracksite.store.verifying import verify
 
@@ -61,8 +63,11 @@ def found_in(store: LocalStore, *, still: bool = True) -> tuple[Answer, Any]:
     for row in folded.drop("metrics").to_dicts():
         state = {name: row[name] for name in ("kind", *SCALARS) if row[name] is not None}
         for name in NAMED:
-            items = {it.get("key", it.get("path")): it.get("text") for it in row[name] or ()}
+            items = {it["key"]: it["text"] for it in row[name] or ()} if name != "artifacts" else {}
             state |= {name: items} if items else {}
+        folder = store.artifact_dir(row["run_id"])
+        texts = {it["path"]: text_of(folder, it) for it in row["artifacts"] or ()}
+        state |= {"artifacts": texts} if texts else {}
         states[row["run_id"]] = state
     of_runs: dict[str, list[Any]] = {}
     for run_id, key, step, at, value in points.iter_rows():
@@ -76,6 +81,14 @@ def found_in(store: LocalStore, *, still: bool = True) -> tuple[Answer, Any]:
         frozenset(incomplete),
     )
     return answer, (folded.to_dicts(), queries.model_versions(folded).to_dicts())
+
+
+def text_of(folder: Path, row: dict[str, Any]) -> str | None:
+    """Return the content of an artifact; None where it is not there yet."""
+    try:
+        return artifacts.read(folder, row).decode()
+    except NotFoundError:
+        return None
 
 
 def assert_nothing_wrong(store: LocalStore, copies: Copies) -> None:
@@ -96,12 +109,16 @@ def assert_nothing_wrong(store: LocalStore, copies: Copies) -> None:
             assert state.get(name) in known
         for name in NAMED:
             for key, text in state.get(name, {}).items():
-                assert text in said[run_id, name, key]
+                assert text in said[run_id, name, key] or (name == "artifacts" and text is None)
     summed = {
         row["run_id"]: sum(metric["count"] for metric in row["metrics"] or ()) for row in rows
     }
     named = verify(store).problems
-    for run_id in answer.states:
+    for run_id, state in answer.states.items():
+        for path, text in state.get("artifacts", {}).items():
+            assert text is not None or any(
+                one.run_id == run_id and path[:5] in one.message for one in named
+            ), named
         mine = answer.points.get(run_id, [])
         assert len(mine) == len(set(mine))
         assert set(mine) <= points.get(run_id, set())

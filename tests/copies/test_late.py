@@ -33,8 +33,8 @@ from tracksite.store import life
 from tracksite.store.local import open_store
 
 HERE, AWAY = 0, 1
-AT_HOME = ["log", "begin", "goes on", "goes on", "save", "end", "kill", "edit", "pack", "gc"]
-OVER_THERE = ["look", "look", "edit", "resume", "goes on", "end", "register", "version", "pack"]
+AT_HOME = ["log", "begin", "goes on", "goes on", "artifact", "save", "end", "kill", "edit", "pack", "gc"]
+OVER_THERE = ["look", "look", "artifact", "edit", "resume", "goes on", "end", "register", "version", "pack"]
 TURNS = st.lists(
     st.tuples(
         st.one_of(

@@ -18,6 +18,7 @@ from tests.copies.places import files_of, laid, laid_in_halves, merged
 from tracksite.store import packing, packs, purging, recovery
 from tracksite.store.ids import model_id, new_run_id
 from tracksite.store.local import LocalStore
+from tracksite.store.shelf import Shelf
 from tracksite.store.writer import RunWriter
 
 DAY_S = 86_400.0
@@ -42,6 +43,7 @@ class Copies:
         self.said: dict[Commit, Segment] = {}
         self.held: list[Holding] = [{} for _ in self.hosts]
         self.last = 0  # the greatest number so far
+        self.began: set[int] = set()  # the processes that began a run
         self.late = False
         self._stamped(RunWriter)
 
@@ -97,6 +99,8 @@ class Copies:
         """Open a writer."""
         host, known = self.hosts[copy], self._greatest(copy, run_id)
         pid = self.world.begin(host, run_id, resume=resume)
+        if not resume:
+            self.began.add(pid)
         assert host.writers[pid].seq > known or self.late
         return pid
 
@@ -106,6 +110,16 @@ class Copies:
         writer.patch(**fields)
         commit = (writer.run_id, writer.writer_id, writer.seq)
         self.note(copy, commit, "run", self.numbers[-1], fields)
+
+    def put(self, copy: int, pid: int, path: str, text: str) -> None:
+        """Log a text as an artifact of a writer's run."""
+        host = self.hosts[copy]
+        writer = host.writers[pid]
+        folder = host.store.artifact_dir(writer.run_id)
+        shelf = host.shelves.setdefault(pid, Shelf(folder, began=pid in self.began))
+        writer.patch(artifacts=[shelf.put(path, [text.encode()])])
+        commit = (writer.run_id, writer.writer_id, writer.seq)
+        self.note(copy, commit, "run", self.numbers[-1], {"artifacts": {path: text}})
 
     def point(self, copy: int, pid: int, key: str, step: int, value: float) -> None:
         """Log a point."""
@@ -167,6 +181,14 @@ def _goes_on(it: Copies, copy: int, store: LocalStore, which: int, value: int) -
         pid = pids[which % len(pids)]
         it.point(copy, pid, ("loss", "acc")[value % 2], value, value / 11)
         it.say(copy, pid, tags={"note": f"{it.last}"}, description=f"text {it.last}")
+
+
+def _artifact(it: Copies, copy: int, store: LocalStore, which: int, value: int) -> None:
+    if not it.hosts[copy].writers:
+        _resume(it, copy, store, which, value)
+    if pids := list(it.hosts[copy].writers):
+        path = ("notes.txt", "Notes.txt", "a/b?.txt", "notes.txt")[value]
+        it.put(copy, pids[which % len(pids)], path, f"text {it.last % 7} of {copy}")
 
 
 def _save(it: Copies, copy: int, store: LocalStore, which: int, value: int) -> None:
@@ -296,6 +318,7 @@ VERBS = {
     "begin": _begin,
     "resume": _resume,
     "goes on": _goes_on,
+    "artifact": _artifact,
     "save": _save,
     "end": _end,
     "kill": _kill,
