@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 from tracksite.errors import ArgumentError, NotFoundError
 from tracksite.paths import inside
-from tracksite.store import artifacts, disk_names, reading
+from tracksite.store import ages, artifacts, disk_names, edits, reading
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from tracksite.store.artifacts import Row
+    from tracksite.store.local import LocalStore
 
 _ABANDONED_S = 86_400.0  # no file takes so long to write
 
@@ -95,3 +96,24 @@ def remove_abandoned(folder: Path, now: float | None = None) -> None:
             with contextlib.suppress(OSError):
                 if (folder / name).lstat().st_mtime < before:
                     (folder / name).unlink()
+
+
+def clear(store: LocalStore, *, grace_s: float) -> int:
+    """Remove what was replaced or abandoned of all runs that nobody logs to; return the bytes.
+
+    Args:
+        store: where.
+        grace_s: as for `remove_superseded`.
+    """
+    folder = store.root / "artifacts"
+    now, going_on = ages.clock_of(folder), reading.open_logs(store.root)
+    rows = edits.split(store.snapshot().patches).sort("seq", "writer")
+    logged: dict[str, list[Row]] = {}
+    for run_id, found in rows.select("run_id", "artifacts").drop_nulls().iter_rows():
+        logged.setdefault(run_id, []).extend(found)
+    remove_abandoned(folder, now)
+    return sum(
+        remove_superseded(store.artifact_dir(run_id), found, grace_s=grace_s, now=now)
+        for run_id, found in sorted(logged.items())
+        if run_id not in going_on
+    )
