@@ -265,6 +265,6 @@ FILE_SYSTEMS = (
     FileSystem("sshfs", ("sshfs", "ssh", "sshd", "ssh-keygen"), sshfs),
     FileSystem("rclone", ("rclone",), rclone(settles_s=5.0)),
     FileSystem(
-        "rclone, cached writes", ("rclone",), rclone("--vfs-cache-mode", "writes", settles_s=30.0)
+        "rclone, cached writes", ("rclone",), rclone("--vfs-cache-mode", "writes", settles_s=60.0)
     ),
 )
