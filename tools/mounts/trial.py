@@ -33,12 +33,14 @@ class Outcome:
     Attributes:
         steps: step → what went wrong in it; "" where nothing did.
         faults: all that went wrong, in sentences.
+        notes: what was not tried, and why.
         counts: how often, by `COUNTS`; `late` counts runs that a second mount did not list yet,
             which is no fault.
     """
 
     steps: dict[str, str] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
 
 
@@ -87,6 +89,10 @@ class Trial:
 
     def _take(self, name: str, step: Callable[[Trial], None]) -> None:
         self._step, self._wrong = name, Counter()
+        if name in self._storage.cannot:
+            self.outcome.steps[name] = "cannot"
+            self.outcome.notes.append(f"{name}: not tried, {self._storage.cannot[name]}")
+            return
         try:
             step(self)
         except TroubleError as error:
