@@ -26,7 +26,7 @@ def main(wanted: list[str]) -> int:
         if isinstance(outcome, str):
             print(f"{name}: not tried, {outcome}")
             continue
-        for fault in dict.fromkeys(outcome.faults):
+        for fault in dict.fromkeys((*outcome.notes, *outcome.faults)):
             print(f"{name}: {fault}")
     return int(any(isinstance(it, Outcome) and it.faults for it in outcomes.values()))
 

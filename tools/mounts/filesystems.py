@@ -11,9 +11,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,12 +40,14 @@ class Storage:
         behind: the folder in which the files lie as they are, if there is one.
         shared: whether it can be mounted twice at once, each time with caches of its own.
         settles_s: seconds after which what was written through one mount is behind it.
+        cannot: step of a trial → why nothing can take it there.
     """
 
     mount: Mount
     behind: Path | None = None
     shared: bool = False
     settles_s: float = 0.0
+    cannot: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -192,7 +194,9 @@ def bindfs(work: Path, _stack: ExitStack) -> Storage:
     return Storage(lambda at: mounted(at, "bindfs", "-f", str(behind), str(at)), behind)
 
 
-def rclone(*options: str, settles_s: float) -> Callable[[Path, ExitStack], Storage]:
+def rclone(
+    *options: str, settles_s: float, cannot: Mapping[str, str] | None = None
+) -> Callable[[Path, ExitStack], Storage]:
     """Return what makes a folder that rclone serves, with these options."""
 
     def make(work: Path, _stack: ExitStack) -> Storage:
@@ -204,7 +208,7 @@ def rclone(*options: str, settles_s: float) -> Callable[[Path, ExitStack], Stora
             own = ("--config", str(config), "--cache-dir", f"{at}.cache")
             return mounted(at, "rclone", "mount", str(behind), str(at), *own, *options)
 
-        return Storage(mount, behind, shared=True, settles_s=settles_s)
+        return Storage(mount, behind, shared=True, settles_s=settles_s, cannot=cannot or {})
 
     return make
 
@@ -263,8 +267,12 @@ FILE_SYSTEMS = (
     FileSystem("FAT", ("mkfs.vfat",), vfat),
     FileSystem("NTFS", ("mkfs.ntfs", "ntfs-3g"), ntfs),
     FileSystem("sshfs", ("sshfs", "ssh", "sshd", "ssh-keygen"), sshfs),
-    FileSystem("rclone", ("rclone",), rclone(settles_s=5.0)),
     FileSystem(
-        "rclone, cached writes", ("rclone",), rclone("--vfs-cache-mode", "writes", settles_s=30.0)
+        "rclone",
+        ("rclone",),
+        rclone(settles_s=5.0, cannot={"ranks": "a file that is open cannot be read there"}),
+    ),
+    FileSystem(
+        "rclone, cached writes", ("rclone",), rclone("--vfs-cache-mode", "writes", settles_s=60.0)
     ),
 )

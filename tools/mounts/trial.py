@@ -33,12 +33,14 @@ class Outcome:
     Attributes:
         steps: step → what went wrong in it; "" where nothing did.
         faults: all that went wrong, in sentences.
+        notes: what was not tried, and why.
         counts: how often, by `COUNTS`; `late` counts runs that a second mount did not list yet,
             which is no fault.
     """
 
     steps: dict[str, str] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
 
 
@@ -87,6 +89,10 @@ class Trial:
 
     def _take(self, name: str, step: Callable[[Trial], None]) -> None:
         self._step, self._wrong = name, Counter()
+        if name in self._storage.cannot:
+            self.outcome.steps[name] = "cannot"
+            self.outcome.notes.append(f"{name}: not tried, {self._storage.cannot[name]}")
+            return
         try:
             step(self)
         except TroubleError as error:
@@ -222,12 +228,17 @@ class Trial:
 
     def read_behind(self) -> None:
         """Read what lies behind, as soon as all is written there."""
-        store, deadline = self._views["behind"], time.monotonic() + self._storage.settles_s
-        while time.monotonic() < deadline and _points(self._here.look(store)) != _points(
-            self._here.look(self._store)
-        ):
+        store, found = self._views["behind"], dict[str, Any]()
+        whole = _points(self._here.look(self._store))  # once: a cache writes when nobody reads
+        deadline = time.monotonic() + self._storage.settles_s
+        while not found or (_points(found) != whole and time.monotonic() < deadline):
+            try:
+                found = self._here.look(store)
+            except TroubleError:
+                if time.monotonic() > deadline:
+                    raise
             time.sleep(1)
-        self._check(self._here.look(store), "behind")
+        self._check(found, "behind")
 
     def _look_elsewhere(self, running: Heard | None = None) -> None:
         """Read on another host, through each other view: it may see less, but nothing wrong."""
