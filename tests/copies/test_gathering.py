@@ -33,13 +33,11 @@ from tests.copies.hosts import silence, world
 from tests.copies.oracle import NAMED, SCALARS, Answer
 from tests.copies.verbs import ACTIONS, CLOCKS, SETTINGS, Copies, bring, pack
 from tests.store.stores import seen
-from tracksite.query import registry as queries
 from tracksite.errors import NotFoundError
+from tracksite.query import registry as queries
 from tracksite.store import artifacts
 from tracksite.store.local import LocalStore, open_store
 from tracksite.store.verifying import verify
-
-
 
 # Copies have something in common: a run that has ended, one that goes on, a registered model.
 BEGINNING = [
@@ -94,14 +92,8 @@ def text_of(folder: Path, row: dict[str, Any]) -> str | None:
 def assert_nothing_wrong(store: LocalStore, copies: Copies) -> None:
     """Assert that a store of which half is there says nothing that was not said, and names gaps."""
     answer, (rows, _) = found_in(store)
-    said: dict[tuple[str, str, str], set[Any]] = {}
-    points: dict[str, set[Any]] = {}
-    for (run_id, _, _), segment in copies.said.items():
-        for event in segment.events:
-            if event.name == "point":
-                points.setdefault(run_id, set()).add((event.key, *event.value))
-            else:
-                said.setdefault((run_id, event.name, event.key), set()).add(event.value)
+    said, points = everything_said(copies)
+    named = verify(store).problems
     for run_id, state in answer.states.items():
         for name in SCALARS:
             known = {*said.get((run_id, name, ""), ()), None, False}
@@ -109,21 +101,30 @@ def assert_nothing_wrong(store: LocalStore, copies: Copies) -> None:
             assert state.get(name) in known
         for name in NAMED:
             for key, text in state.get(name, {}).items():
-                assert text in said[run_id, name, key] or (name == "artifacts" and text is None)
-    summed = {
-        row["run_id"]: sum(metric["count"] for metric in row["metrics"] or ()) for row in rows
-    }
-    named = verify(store).problems
-    for run_id, state in answer.states.items():
-        for path, text in state.get("artifacts", {}).items():
-            assert text is not None or any(
-                one.run_id == run_id and path[:5] in one.message for one in named
-            ), named
+                if name == "artifacts" and text is None:
+                    assert any(one.run_id == run_id and key[:5] in one.message for one in named)
+                else:
+                    assert text in said[run_id, name, key]
+    summed = {row["run_id"]: sum(it["count"] for it in row["metrics"] or ()) for row in rows}
+    for run_id in answer.states:
         mine = answer.points.get(run_id, [])
         assert len(mine) == len(set(mine))
         assert set(mine) <= points.get(run_id, set())
         if len(mine) != summed[run_id]:
             assert any(one.run_id in {run_id, None} for one in named)
+
+
+def everything_said(copies: Copies) -> tuple[dict[Any, set[Any]], dict[str, set[Any]]]:
+    """Return (run, field, key) → all that was ever said of it, and run → all of its points."""
+    said: dict[Any, set[Any]] = {}
+    points: dict[str, set[Any]] = {}
+    for (run_id, _, _), segment in copies.said.items():
+        for event in segment.events:
+            if event.name == "point":
+                points.setdefault(run_id, set()).add((event.key, *event.value))
+            else:
+                said.setdefault((run_id, event.name, event.key), set()).add(event.value)
+    return said, points
 
 
 def gathered(copies: Copies, order: tuple[int, ...], way: str, seed: int) -> LocalStore:

@@ -26,15 +26,37 @@ from hypothesis import strategies as st
 from tests.copies.hosts import world
 from tests.copies.late import LATE_S, LateListings
 from tests.copies.oracle import Holding, answer
-from tests.copies.test_gathering import assert_nothing_wrong, found_in
+from tests.copies.test_gathering import found_in
 from tests.copies.verbs import SETTINGS, Copies
-from tests.store.stores import log_run, seen
 from tracksite.store import life
 from tracksite.store.local import open_store
 
 HERE, AWAY = 0, 1
-AT_HOME = ["log", "begin", "goes on", "goes on", "artifact", "save", "end", "kill", "edit", "pack", "gc"]
-OVER_THERE = ["look", "look", "artifact", "edit", "resume", "goes on", "end", "register", "version", "pack"]
+AT_HOME = [
+    "log",
+    "begin",
+    "goes on",
+    "goes on",
+    "artifact",
+    "save",
+    "end",
+    "kill",
+    "edit",
+    "pack",
+    "gc",
+]
+OVER_THERE = [
+    "look",
+    "look",
+    "artifact",
+    "edit",
+    "resume",
+    "goes on",
+    "end",
+    "register",
+    "version",
+    "pack",
+]
 TURNS = st.lists(
     st.tuples(
         st.one_of(
@@ -83,7 +105,9 @@ class Mounted:
         assert {one.run_id for one in problems} <= truth.purged
         old = [it for it in self._before if it[0] < self.late.now - LATE_S]
         if old:
-            kept = {commit: old[-1][1][commit] for commit in old[-1][1] if commit in truth_of(copies)}
+            kept = {
+                commit: old[-1][1][commit] for commit in old[-1][1] if commit in truth_of(copies)
+            }
             least = answer(copies.said, kept)
             for run_id in least.states.keys() & truth.states.keys():
                 assert run_id in found.states, "a run that was there a minute ago is missing"
