@@ -10,7 +10,7 @@ ifneq ($(shell $(BIN)/python -c 'print(1)' 2>/dev/null),1)
 $(shell rm -f $(ENV))
 endif
 
-.PHONY: help env demo test lint format faults bench bench-others integrations site lock vendor clean
+.PHONY: help env demo test lint format faults mounts bench bench-others integrations site lock vendor clean
 
 help:
 	@echo "tracksite: from a checkout"
@@ -21,6 +21,8 @@ help:
 	@echo "  make lint     ruff and mypy alone"
 	@echo "  make format   let ruff format and fix what it can"
 	@echo "  make faults   kill, fill up, cut the power and flip bytes at length, and count what is lost"
+	@echo "  make mounts   log, kill, read, pack and merge on exFAT, NTFS, sshfs and rclone, and count"
+	@echo "                what is lost (as root; installs Debian's packages for them)"
 	@echo "  make bench    measure what tracksite costs, beside plain references (ten minutes and more)"
 	@echo "  make bench-others   measure it beside MLflow, W&B, tensorboardX and trackio, which it"
 	@echo "                installs into .venv-others; make bench finds them there from then on"
@@ -66,6 +68,13 @@ format: $(ENV)
 
 faults: $(ENV) | $(STRACE)
 	FAULTS=long $(BIN)/python -m pytest -n 2 tests/faults $(T)
+
+MOUNTS := bindfs dosfstools exfat-fuse exfatprogs fuse3 ntfs-3g openssh-server rclone sshfs
+
+mounts: $(ENV)
+	@for program in bindfs mkfs.vfat mount.exfat-fuse mkfs.exfat ntfs-3g sshd rclone sshfs; do \
+	  PATH=$$PATH:/usr/sbin command -v $$program >/dev/null || { tools/apt-install $(MOUNTS); break; }; done
+	$(BIN)/python -m tools.mounts
 
 bench: $(ENV)
 	$(BIN)/python -m benchmarks

@@ -229,3 +229,18 @@ def test_a_terminal_shows_the_columns_that_fit(store, monkeypatch):
     for width, count in [(100, 3), (25, 2), (13, 1), (1, 1)]:
         monkeypatch.setenv("COLUMNS", str(width))
         assert output.fitting(["name", "value", "text"], rows) == count
+
+
+def test_a_store_that_cannot_be_read_as_a_whole_is_said(tracksite, store):
+    """Commands that read a damaged store say so, and an export of it fails having done its part."""
+    (path,) = (store / "log").glob(f"{RUNS['wider']}.*.runs.parquet")
+    path.write_bytes(b"x" + path.read_bytes()[1:])
+    for log in (store / "live").glob(f"{RUNS['wider']}.*"):
+        log.unlink()
+    told = tracksite("ls", store)
+    assert told.exit_code == 0
+    assert "cannot be read or are missing" in told.stderr
+    exported = tracksite("export", "mlflow", store, store.parent / "mlruns")
+    assert exported.exit_code == 1
+    assert "2 runs" in exported.stderr
+    assert "restore them" in exported.stderr

@@ -20,7 +20,7 @@ from tracksite import schema
 from tracksite.query.curves import history
 from tracksite.query.long import metrics, params
 from tracksite.query.runs import fold, runs
-from tracksite.store import livelog, packs, parts
+from tracksite.store import livelog, manifests, packs, parts
 from tracksite.store.ids import experiment_id, model_id, new_run_id
 from tracksite.store.local import LocalStore, open_store
 
@@ -48,19 +48,21 @@ def test_the_page_has_every_number_of_the_store_with_its_value():
         if name.isupper() and not name.startswith("_") and type(value) in {int, float}
     }
     written = {name: row[0] for name, row in rows_of("### Numbers").items() if name.isupper()}
-    assert written == {name: f"{value:.0f}" for name, value in values.items()}
+    assert written == {name: str(value).removesuffix(".0") for name, value in values.items()}
 
 
 def test_the_page_has_the_pattern_of_every_file_name():
     """The expressions of the page are those by which the store knows its files."""
     rows = rows_of("## Layout")
-    written = {
-        name: rows[name][0].split("`")[1] for name in ("part", "live log", "pack", "manifest")
+    names = {
+        "part": parts.PART_NAME,
+        "live log": livelog.SEGMENT_NAME,
+        "pack": manifests.PACK_NAME,
+        "manifest": manifests.MANIFEST_NAME,
+        "manifest of format 1": manifests.NUMBERED_NAME,
     }
-    assert written["part"] == parts.PART_NAME.pattern
-    assert written["live log"] == livelog.SEGMENT_NAME.pattern
-    assert written["pack"] == packs.PACK_NAME.pattern
-    assert written["manifest"] == packs.MANIFEST_NAME.pattern
+    for name, known in names.items():
+        assert rows[name][0].split("`")[1] == known.pattern
     assert f"with `{packs.BLOCKS}` behind it" in PAGE
 
 
@@ -74,11 +76,11 @@ def test_the_page_has_every_column_kind_and_status():
         for field in re.sub(r"\(.*?\)", "", fields).replace(",", " ").split()
         if kind in {"string", "int64", "double", "timestamp[us, tz=UTC]"}
     }
-    for name in schema.LIST_KEYS:
+    for name in (*schema.LIST_KEYS, "edits"):
         for field in schema.runs_schema().field(name).type.value_type:
             assert typed[field.name] == str(field.type), f"{name}.{field.name}"
     assert [word for word in (*schema.KINDS, *schema.STATUSES) if word not in PAGE] == []
-    assert f"`{schema.FORMAT_KEY.decode()}`" in PAGE
+    assert f"`{schema.FORMAT_KEY.decode()}` of its metadata: the text `{schema.FORMAT}`" in PAGE
 
 
 def test_the_page_says_how_named_things_get_their_id():

@@ -75,17 +75,21 @@ def test_figures_follow_the_theme(visit):
     )
 
 
-def test_figures_that_are_being_drawn_follow_the_theme_too(visit):
+def test_figures_that_are_being_drawn_follow_the_theme_too(visit, page):
     """A figure whose drawing had begun when the theme changed ends in the new colours."""
-    page = visit(GRID)
-    page.evaluate("""() => new MutationObserver((_, watch) => {
-      if (!document.querySelector('#impact svg')) return;
-      watch.disconnect();
-      for (let n = 0; n < 2; n++) document.querySelector('[data-theme-toggle]').click();
-    }).observe(document.body, {subtree: true, childList: true})""")
+    page.add_init_script("""
+      let embed, clicks = 2;
+      Object.defineProperty(window, 'vegaEmbed', {get: () => embed, set: (made) => {
+        embed = (...given) => { // the colours are chosen by now
+          while (clicks-- > 0) document.querySelector('[data-theme-toggle]').click();
+          return made(...given);
+        };
+      }});
+    """)
+    visit(GRID)
     reach(page, "#impact [data-vega]", "#impact svg")
-    bar = page.locator("#impact .mark-rect path, #impact .mark-symbol path").first
     assert page.evaluate("tracksite.isDark()")
+    bar = page.locator("#impact .mark-rect path, #impact .mark-symbol path").first
     expect(bar).to_have_attribute("fill", page.evaluate("tracksite.colour('--c1')"))
 
 

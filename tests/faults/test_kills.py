@@ -16,6 +16,8 @@ from tests.faults.children import Child, counting, killed_at
 from tests.faults.conftest import LONG
 from tests.faults.looks import Look, look, steps
 from tests.faults.tally import FALSE, HURT
+from tests.store.fixtures.make import HERE as FIXTURES
+from tests.store.fixtures.make import unpacked
 from tests.store.stores import log_run, pack
 from tracksite.store import reading
 from tracksite.store.ids import new_run_id
@@ -136,9 +138,16 @@ def unhurt(tally, seen: Look, truth: Look, run_ids, where: str) -> None:
     tally.wrong(HURT, len(hurt), f"{where} {hurt}")
 
 
-def test_a_packer_killed_before_any_call_changes_nothing(strace, tmp_path, tally):
-    """Killed anywhere in packing, readers see what they saw, and packing again completes."""
-    example(tmp_path / "kept")
+@pytest.mark.parametrize("written_by", ["this release", "0.1.0"])
+def test_a_packer_killed_before_any_call_changes_nothing(strace, tmp_path, tally, written_by):
+    """Killed anywhere in packing, readers see what they saw, and packing again completes.
+
+    A store of format 1 becomes one of format 2 by it.
+    """
+    if written_by == "0.1.0":
+        unpacked(FIXTURES / written_by / "packed.zip", tmp_path / "kept")
+    else:
+        example(tmp_path / "kept")
     truth = look(tmp_path / "kept")
     shutil.copytree(tmp_path / "kept", tmp_path / "whole")
     for call in calls_of(tally, tmp_path, bodies.pack, tmp_path / "whole"):

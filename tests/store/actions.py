@@ -34,7 +34,14 @@ FIELDS = st.fixed_dictionaries(
         "tags": st.dictionaries(st.sampled_from(["é", "z", "a"]), TEXT | st.none(), max_size=2),
         "aliases": st.dictionaries(st.sampled_from("xy"), TEXT | st.none(), max_size=2),
         "artifacts": st.lists(
-            st.fixed_dictionaries({"path": TEXT, "bytes": st.integers(0, 9), "sha256": TEXT}),
+            st.fixed_dictionaries(
+                {
+                    "path": TEXT,
+                    "bytes": st.integers(0, 9),
+                    "sha256": TEXT,
+                    "file": st.none() | TEXT,
+                }
+            ),
             max_size=2,
         ),
     },

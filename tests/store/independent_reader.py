@@ -1,4 +1,4 @@
-"""A reader of format 1 that was written from docs/store.md alone: it uses nothing of tracksite.
+"""A reader of every format that was written from docs/store.md alone: nothing of tracksite in it.
 
 It shows that the document says enough, and what it reads is compared with what tracksite reads.
 `read_store` does the steps of the document's section "Reading a store", one function for each.
@@ -27,8 +27,10 @@ PART = re.compile(
     r"([0-9a-f]{32})\.([0-9a-f]{12})\.(0|[1-9][0-9]{0,17})-([0-9a-f]{40})\.(runs|points)\.parquet"
 )
 LIVE = re.compile(r"([0-9a-f]{32})\.([0-9a-f]{12})\.(0|[1-9][0-9]{0,17})\.wal")
-MANIFEST = re.compile(r"([0-9a-f]{32})\.([0-9]{8})\.json")
-PACK = re.compile(r"[0-9a-f]{40}\.(runs|points)\.parquet")
+MANIFEST = re.compile(r"[0-9a-f]{32}\.json")
+NUMBERED = re.compile(r"([0-9a-f]{32})\.([0-9]{8})\.json")  # of format 1
+PACK = re.compile(r"(?:[0-9a-f]{32}-)?([0-9a-f]{40})\.(runs|points)\.parquet")
+FORMATS = (1, 2)
 BLOCK, GROUP, SLOT, ALIVE_S = 65_536, 16, 32, 180
 EPOCH, MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 ITEM_KEYS = {
@@ -41,7 +43,9 @@ ITEM_KEYS = {
     "outputs": "path",
     "metrics": "key",
 }
-NOT_FOLDED = {"run_id", "writer", "seq", "timestamp", "part", "points_part"}
+EDITED = ("tags", "aliases", "artifacts", "inputs", "outputs")
+LATER = ("length", "edits", "purged")  # columns that format 1 lacks
+NOT_FOLDED = {"run_id", "writer", "seq", "timestamp", "part", "points_part", *LATER}
 
 Commit = tuple[str, str, int]
 Row = dict[str, Any]
@@ -68,29 +72,31 @@ class Found:
             microseconds since 1970.
         points: run_id -> its points, in order of key, step and time.
         alive: run_ids whose writer lives.
-        damaged: paths of the files that were left out, or of which something was.
+        damaged: paths of the files that were left out, or of which something was, or that are
+            not there yet.
+        purged: run_ids that were removed for good.
     """
 
     states: dict[str, Row] = field(default_factory=dict)
     points: dict[str, list[Point]] = field(default_factory=dict)
     alive: set[str] = field(default_factory=set)
     damaged: set[str] = field(default_factory=set)
+    purged: set[str] = field(default_factory=set)
 
 
 @dataclass
 class Log:
-    """A live log: its header, the row that it stands for, and its points in order of logging."""
+    """A live log: the row that it stands for, its points in order of logging, its last frame."""
 
-    header: Row
     row: Row
     points: list[Point]
     is_whole: bool
     sealed: Row | None
 
-    @property
-    def is_empty(self) -> bool:
-        """Return whether it is sealed and became no part."""
-        return self.sealed is not None and self.sealed.get("runs", "") is None
+    def is_in(self, hashes: set[str | None]) -> bool:
+        """Return whether it is sealed, and its parts have some of these hashes."""
+        said = self.sealed or {}
+        return "runs" in said and {said["runs"], said.get("points")} <= hashes | {None}
 
     def goes_on(self, commits: set[Commit]) -> bool:
         """Return whether it is open, or its writer goes on in a log that is not there yet."""
@@ -103,7 +109,7 @@ class Log:
 def read_store(root: Path, now: float | None = None) -> Found:
     """Return what a store holds at the time `now` (seconds since 1970; None: the clock's)."""
     identity = doubled((root / "store.json").read_bytes())
-    if identity["format"] != 1:
+    if identity["format"] not in FORMATS:
         raise DamageError(f"store.json: format {identity['format']}")
     found = Found()
     live, loose, manifests = (listed(root / name) for name in ("live", "log", "manifest"))
@@ -111,30 +117,83 @@ def read_store(root: Path, now: float | None = None) -> Found:
     packed = packed_rows(root, runs_packs, found)
     parts = not_packed(loose, packed)
     saved = [*packed, *loose_rows(root, parts, found)]
+    for row in saved:
+        if points_of(row) and not row["points_part"]:
+            row["points_part"] = own(root, parts, row)
     logs = live_logs(root, live, set(map(commit_of, saved)), found)
-    rows = longest([*saved, *(log.row for log in logs.values() if not log.is_empty)])
-    commits = {*map(commit_of, saved), *(commit_of(log.row) for log in logs.values())}
+    hashes = {row[name] for row in saved for name in ("part", "points_part")}
+    unsaved = [log.row for log in logs.values() if not log.is_in(hashes)]
+    counting = longest([*saved, *unsaved])
+    look_at_logs(root, logs, counting, set(map(commit_of, saved)), found, now)
+    rows = judged(counting, found)
+    name_waiting(rows, found)
+    found.states = folded(rows, found.alive)
+    ours = {row["points_part"] for row in counting}
+    others = {row["points_part"] for row in saved} - ours
+    read_packed_points(root, points_packs, packed, others, found)
+    read_loose_points(root, parts, ours, set(map(commit_of, [*saved, *unsaved])), found)
+    for log in logs.values():
+        if log.points:
+            found.points.setdefault(log.row["run_id"], []).extend(log.points)
+    found.points = {it: told for it, told in found.points.items() if it not in found.purged}
+    for points in found.points.values():
+        points.sort(key=lambda point: point[:3])
+    return found
+
+
+def look_at_logs(
+    root: Path,
+    logs: dict[str, Log],
+    counting: list[Row],
+    saved: set[Commit],
+    found: Found,
+    now: float | None,
+) -> None:
+    """Find out whose writer lives, name damage of the others, forget the points of no use."""
+    commits = {*saved, *(commit_of(log.row) for log in logs.values())}
     for name, log in logs.items():
         heartbeat = (root / "live" / name).stat().st_mtime
         is_young = abs((time.time() if now is None else now) - heartbeat) < ALIVE_S
-        counts = any(log.row is row for row in rows)
+        counts = any(log.row is row for row in counting)
         if is_young and log.goes_on(commits) and (counts or log.sealed):
             found.alive.add(log.row["run_id"])
         elif counts and not log.is_whole:
             found.damaged.add(f"live/{name}")
         if not counts:
             log.points.clear()
-    found.states = folded(rows, found.alive)
-    ours = {row["points_part"] for row in rows}
-    others = {row["points_part"] for row in saved} - ours
-    read_packed_points(root, points_packs, packed, others, found)
-    read_loose_points(root, parts, ours, set(map(commit_of, saved)), found)
-    for log in logs.values():
-        if log.points:
-            found.points.setdefault(log.row["run_id"], []).extend(log.points)
-    for points in found.points.values():
-        points.sort(key=lambda point: point[:3])
-    return found
+
+
+def judged(rows: list[Row], found: Found) -> list[Row]:
+    """Return the rows without tombstones and without runs that were removed for good."""
+    stones: dict[str, set[str]] = {}
+    for row in sorted(rows, key=lambda row: (row["seq"], row["writer"])):
+        if row["purged"]:
+            stones.setdefault(row["run_id"], set()).update(row["purged"])
+        elif row["purged"] is not None:
+            stones.pop(row["run_id"], None)
+    others = [row for row in rows if row["purged"] is None]
+    used = {
+        state.get("source_run_id")
+        for state in folded(others, set()).values()
+        if state["kind"] == "model_version" and not state["deleted"]
+    }
+    for run_id, segments in stones.items():
+        there = {f"{it['writer']}.{it['seq']}" for it in others if it["run_id"] == run_id}
+        first = min(segments, key=lambda it: (int(it.split(".")[1]), it))
+        is_used = bool(there - segments) or run_id in used
+        if not (is_used and first in there):
+            found.purged.add(run_id)
+        if is_used and segments - there:
+            found.damaged.add(f"log/{run_id}")
+    found.alive -= found.purged
+    return [row for row in others if row["run_id"] not in found.purged]
+
+
+def name_waiting(rows: list[Row], found: Found) -> None:
+    """Name the rows whose points are not there yet."""
+    for row in rows:
+        if row["part"] and points_of(row) and not row["points_part"]:
+            found.damaged.add("log/{}.{}.{}".format(*commit_of(row)))
 
 
 def listed(folder: Path) -> list[str]:
@@ -169,19 +228,15 @@ def short_digest(content: bytes) -> str:
 
 def in_force(root: Path, names: list[str], found: Found) -> tuple[list[str], list[str]]:
     """Return the files of patches and of points that count, in order of name."""
-    newest: dict[str, str] = {}
-    for name in names:  # sorted, so that greater versions come later
-        if match := MANIFEST.fullmatch(name):
-            newest[match[1]] = name
-    told = []
-    for name in newest.values():
+    newest = {it[1]: name for name in names if (it := NUMBERED.fullmatch(name))}  # in order
+    told, damaged = [], set()
+    for name in (*filter(MANIFEST.fullmatch, names), *newest.values()):
         try:
-            content = doubled((root / "manifest" / name).read_bytes())
-            files = [one["file"] for one in (*content["runs"], *content["points"])]
-            demand(content["format"] == 1 and all(map(PACK.fullmatch, files)), name)
-            told.append(content)
+            told.append(manifest(root, name))
         except (DamageError, KeyError, TypeError):
-            found.damaged.add(f"manifest/{name}")
+            damaged.add(name)
+    damaged -= {name for one in told for name in one.get("subsumes", ())}
+    found.damaged |= {f"manifest/{name}" for name in damaged}
     replaced = {name for one in told for name in one["replaced"]}
     runs, points = (
         sorted({one["file"] for content in told for one in content[table]} - replaced)
@@ -190,16 +245,32 @@ def in_force(root: Path, names: list[str], found: Found) -> tuple[list[str], lis
     return runs, points
 
 
+def manifest(root: Path, name: str) -> Row:
+    """Return what a manifest says."""
+    content = doubled((root / "manifest" / name).read_bytes())
+    demand(content["format"] in FORMATS, name)
+    files = set()
+    for table in ("runs", "points"):
+        for one in content[table]:
+            match = PACK.fullmatch(one["file"])
+            demand(match is not None and match[2] == table, name)
+            files.add(one["file"])
+    if content["format"] == 1:
+        content["replaced"] = [it for it in content["replaced"] if it not in files]
+    return content
+
+
 def pack_bytes(root: Path, name: str) -> bytes:
     """Return the bytes of a pack, damaged blocks made again from their group."""
     content = (root / "packs" / name).read_bytes()
     try:
         line, _, body = (root / "packs" / f"{name}.blocks").read_bytes().partition(b"\n")
         head = json.loads(line)
-        demand(head["format"] == 1 and head["digest"] == short_digest(body), name)
+        demand(head["format"] in FORMATS and head["digest"] == short_digest(body), name)
         return mended(name, content, head["bytes"], body)
     except (OSError, ValueError, KeyError, TypeError, DamageError):
-        if hashlib.blake2b(content, digest_size=20).hexdigest() != name[:40]:
+        match = PACK.fullmatch(name)
+        if not match or hashlib.blake2b(content, digest_size=20).hexdigest() != match[1]:
             raise DamageError(name) from None
         return content
 
@@ -224,14 +295,19 @@ def mended(name: str, content: bytes, size: int, body: bytes) -> bytes:
 
 
 def parquet(content: bytes) -> pa.Table:
-    """Return what a Parquet file holds, if it says format 1."""
+    """Return what a Parquet file holds, if it says a known format."""
     try:
         opened = pq.ParquetFile(io.BytesIO(content), page_checksum_verification=True)
-        if (opened.metadata.metadata or {}).get(b"tracksite.format") != b"1":
-            raise DamageError("its format is not 1")
+        told = (opened.metadata.metadata or {}).get(b"tracksite.format")
+        demand(told in {b"1", b"2"}, "its format is none of these")
         return opened.read()
     except (pa.ArrowException, OSError) as error:
         raise DamageError(str(error)) from error
+
+
+def patches_in(table: pa.Table) -> list[Row]:
+    """Return the rows of patches; what format 1 lacks is null."""
+    return [{**dict.fromkeys(LATER), **row} for row in plain(table.to_pylist())]
 
 
 def plain(value: Any) -> Any:
@@ -249,16 +325,17 @@ def commit_of(row: Row) -> Commit:
 
 
 def packed_rows(root: Path, names: list[str], found: Found) -> list[Row]:
-    """Return the first row of each commit and part in the packs."""
+    """Return one row of each commit and part in the packs: one with points, if there is one."""
     packed: dict[tuple[Commit, str], Row] = {}
     for name in names:
         try:
-            rows = plain(parquet(pack_bytes(root, name)).to_pylist())
+            rows = patches_in(parquet(pack_bytes(root, name)))
         except (DamageError, OSError):
             found.damaged.add(f"packs/{name}")
             continue
         for row in rows:
-            packed.setdefault((commit_of(row), row["part"]), row)
+            known = packed.setdefault((commit_of(row), row["part"]), row)
+            known["points_part"] = known["points_part"] or row["points_part"]
     return list(packed.values())
 
 
@@ -273,13 +350,14 @@ def not_packed(names: list[str], packed: list[Row]) -> dict[str, tuple[Commit, s
     }
 
 
-def length(row: Row) -> tuple[int, bool, int, bool, str]:
+def length(row: Row) -> tuple[int, int, bool, int, bool, str]:
     """Return what the longest row of a commit has most of."""
     others = row.keys() - ITEM_KEYS.keys() - NOT_FOLDED - {"kind"}
     items = sum(len(row.get(name) or ()) for name in ITEM_KEYS)
     told = items + sum(row[name] is not None for name in others)
     ended = row.get("status") not in {None, "running"}
-    return points_of(row), ended, told, row["part"] is not None, row["part"] or ""
+    long = row["length"] or 0
+    return points_of(row), long, ended, told, row["part"] is not None, row["part"] or ""
 
 
 def points_of(row: Row) -> int:
@@ -315,16 +393,16 @@ def loose_rows(root: Path, parts: dict[str, tuple[Commit, str, str]], found: Fou
     for name, (commit, digest, table) in parts.items():
         if table == "runs":
             try:
-                (row,) = plain(part(root, name).to_pylist())
+                (row,) = patches_in(part(root, name))
                 demand(commit_of(row) == commit, name)
-                rows.append({**row, "part": digest, "points_part": own(root, parts, row)})
+                rows.append({**row, "part": digest, "points_part": None})
             except (DamageError, ValueError):
                 found.damaged.add(f"log/{name}")
     return rows
 
 
 def own(root: Path, parts: dict[str, tuple[Commit, str, str]], row: Row) -> str | None:
-    """Return the hash of the points part of a row in `log/`."""
+    """Return the hash of the points part in `log/` of a row that names none."""
     mine = {
         digest: name
         for name, (commit, digest, table) in parts.items()
@@ -362,25 +440,29 @@ def live_logs(root: Path, names: list[str], commits: set[Commit], found: Found) 
 def live_log(content: bytes, commit: Commit) -> Log:
     """Return what a live log of this commit says."""
     patches: list[Row] = []
+    edits: dict[tuple[str, str], int] = {}
     names: dict[int, str] = {}
     numbered: list[Numbered] = []
-    is_whole, sealed = True, None
-    for frame in frames(content):
+    is_whole, sealed, long = True, None, 0
+    for frame, end in frames(content):
         if frame is None:
             is_whole = False
             continue
-        sealed = None if isinstance(frame, list) else frame.get("sealed")
-        if sealed is not None:
+        if isinstance(frame, dict) and "sealed" in frame:
+            sealed = frame["sealed"] if end == len(content) else None
             continue
+        sealed, long = None, end
         if isinstance(frame, list):
             numbered += frame
         elif "key" in frame:
             number, name = frame["key"]
             names[number] = name
         else:
-            patches.append(frame if not patches else {n: v for n, v in frame.items() if n != "seq"})
+            if patches and "seq" in frame:
+                edits |= dict.fromkeys(said_by(frame), number_said(frame.pop("seq")))
+            patches.append(frame)
     header, *patches = patches or [{}]
-    if header.get("format") != 1:
+    if header.get("format") not in FORMATS:
         raise DamageError("it has no header, or one of another format")
     if (header["run_id"], header["writer"], header["seq"]) != commit:
         raise DamageError("it is of another commit")
@@ -391,15 +473,33 @@ def live_log(content: bytes, commit: Commit) -> Log:
     row = {"kind": header["kind"], **merged(patches), "metrics": summaries(points)}
     for item in row.get("params") or ():
         item["number"] = number_of(item["text"])
+    later = [{"field": it[0], "key": it[1], "seq": edits[it]} for it in edits]
     row |= {"run_id": commit[0], "writer": commit[1], "seq": commit[2]}
-    row |= {"part": None, "points_part": None}
-    return Log(header, {**row, "timestamp": header["opened_at"]}, points, is_whole, sealed)
+    row |= {"part": None, "points_part": None, "length": long, "purged": None}
+    row |= {"edits": [it for it in later if it["seq"] != commit[2]]}
+    return Log({**row, "timestamp": header["opened_at"]}, points, is_whole, sealed)
 
 
-def frames(content: bytes) -> Iterator[Row | list[Numbered] | None]:
+def said_by(patch: Row) -> Iterator[tuple[str, str]]:
+    """Yield the field and the item's key of what a patch says that may be said again later."""
+    for name, value in patch.items():
+        if name in EDITED:
+            yield from ((name, key) for key in value)
+        elif name not in {*ITEM_KEYS, "kind", "seq"} and value is not None:
+            yield name, ""
+
+
+def number_said(seq: Any) -> int:
+    """Return the number at which a patch was said."""
+    demand(type(seq) is int and 0 <= seq < 10**18, f"{seq!r} is no number of a clock")
+    return seq  # type: ignore[no-any-return]
+
+
+def frames(content: bytes) -> Iterator[tuple[Row | list[Numbered] | None, int]]:
     """Yield whole frames: a patch as a dict, points as a list of (number, step, time, value).
 
-    A None before a frame stands for what is not whole in front of it.
+    With each comes where it ends. A None before a frame stands for what is not whole in front of
+    it.
     """
     at, torn = 0, False
     while at + SLOT <= len(content):
@@ -413,10 +513,10 @@ def frames(content: bytes) -> Iterator[Row | list[Numbered] | None]:
             at, torn = at + SLOT, True
             continue
         if torn:
-            yield None
+            yield None, at
         torn = False
-        yield decoded(word, body)
         at += -(-(8 + length) // SLOT) * SLOT
+        yield decoded(word, body), at
 
 
 def decoded(word: int, body: bytes) -> Row | list[Numbered]:
@@ -486,7 +586,8 @@ def summaries(points: list[Point]) -> list[Row]:
 def folded(rows: list[Row], alive: set[str]) -> dict[str, Row]:
     """Return run_id -> state of the patches."""
     states: dict[str, Row] = {}
-    for row in sorted(rows, key=lambda row: (row["seq"], row["writer"])):
+    said = [patch for row in rows for patch in apart(row)]
+    for row in sorted(said, key=lambda row: (row["seq"], row["writer"])):
         at = row["timestamp"]
         state = states.setdefault(row["run_id"], {"first_at": at, "last_at": at, "deleted": False})
         state["first_at"] = min(state["first_at"], at)
@@ -509,6 +610,23 @@ def folded(rows: list[Row], alive: set[str]) -> dict[str, Row]:
             kept = [item for item in items if not removable or item["text"] is not None]
             state[name] = kept or None
     return states
+
+
+def apart(row: Row) -> list[Row]:
+    """Return a row without what it said later than at its number, and a row for each later one."""
+    first, later = dict(row), dict[int, Row]()
+    own = {name: row[name] for name in ("run_id", "kind", "writer", "timestamp")}
+    for edit in row["edits"] or ():
+        name, key, seq = edit["field"], edit["key"], edit["seq"]
+        patch = later.setdefault(seq, {**own, "seq": seq})
+        if name in ITEM_KEYS:
+            items = first[name] or []
+            mine = [it for it in items if it[ITEM_KEYS[name]] == key]
+            patch[name] = [*patch.get(name, ()), *mine]
+            first[name] = [it for it in items if it not in mine]
+        elif name in first:
+            patch[name], first[name] = first[name], None
+    return [first, *later.values()]
 
 
 def merged_summary(one: Row, later: Row) -> Row:

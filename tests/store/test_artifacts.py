@@ -7,7 +7,7 @@ import hashlib
 import pytest
 
 from tracksite.errors import DamageError, NotFoundError
-from tracksite.store import artifacts
+from tracksite.store import artifacts, replaced
 from tracksite.store.ids import new_run_id
 from tracksite.store.shelf import Shelf
 from tracksite.store.verifying import verify
@@ -55,7 +55,7 @@ def test_a_hostile_file_of_a_row_leads_nowhere(folder, file):
             look(folder, row)
     rows = [row, _row(b"abd")]
     (folder / "x.txt").write_bytes(b"abd")
-    artifacts.remove_superseded(folder, rows, grace_s=0, now=2e10)
+    replaced.remove_superseded(folder, rows, grace_s=0, now=2e10)
     assert (folder.parent / "secret").read_bytes() == b"abc"
     if file != "out/secret":
         assert artifacts.size_on_disk(str(folder), row) is None
@@ -80,10 +80,10 @@ def test_what_was_replaced_can_be_removed_after_a_grace(folder):
     """Only files that rows named and no row shows go, and only when their time is over."""
     rows = _logged(folder, b"one", b"two", b"three")
     (folder / "unknown.bin").write_bytes(b"of MLflow's")
-    assert set(artifacts.superseded(rows)) == {"x.txt", artifacts.disk_name(rows[1])}
+    assert set(replaced.superseded(rows)) == {"x.txt", artifacts.disk_name(rows[1])}
     now = max(path.stat().st_mtime for path in folder.iterdir())
-    assert artifacts.remove_superseded(folder, rows, grace_s=DAY, now=now + DAY - 1) == 0
-    assert artifacts.remove_superseded(folder, rows, grace_s=DAY, now=now + DAY + 1) == 6
+    assert replaced.remove_superseded(folder, rows, grace_s=DAY, now=now + DAY - 1) == 0
+    assert replaced.remove_superseded(folder, rows, grace_s=DAY, now=now + DAY + 1) == 6
     kept = sorted(path.name for path in folder.iterdir())
     assert kept == sorted([artifacts.disk_name(rows[2]), "unknown.bin"])
 
@@ -92,7 +92,7 @@ def test_a_file_stays_until_its_successor_has_come(folder):
     """In a copy where the newer content is missing, the older one is all there is."""
     rows = _logged(folder, b"one", b"two")
     (folder / artifacts.disk_name(rows[1])).unlink()
-    assert artifacts.remove_superseded(folder, rows, grace_s=0, now=2e10) == 0
+    assert replaced.remove_superseded(folder, rows, grace_s=0, now=2e10) == 0
     assert (folder / "x.txt").read_bytes() == b"one"
 
 
@@ -103,7 +103,7 @@ def test_another_spelling_of_a_file_that_is_shown_does_not_remove_it(folder, ali
     (folder / "x.txt").write_bytes(b"abc")
     (folder / "y.txt").write_bytes(b"abc")
     rows = [_row(path="y.txt", file=alias), _row(path="y.txt"), _row()]
-    artifacts.remove_superseded(folder, rows, grace_s=0, now=2e10)
+    replaced.remove_superseded(folder, rows, grace_s=0, now=2e10)
     assert (folder / "x.txt").exists()
 
 
@@ -114,9 +114,9 @@ def test_what_a_dead_writer_left_half_written_goes_a_day_later(folder):
     left.write_bytes(b"half")
     (folder / "tmp-mine").write_bytes(b"logged")
     at = left.stat().st_mtime
-    artifacts.remove_abandoned(folder.parent, at + DAY - 1)
+    replaced.remove_abandoned(folder.parent, at + DAY - 1)
     assert left.exists()
-    artifacts.remove_abandoned(folder.parent, at + DAY + 1)
+    replaced.remove_abandoned(folder.parent, at + DAY + 1)
     assert [path.name for path in folder.parent.rglob("*")] == [folder.name, "tmp-mine"]
 
 

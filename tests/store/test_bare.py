@@ -15,7 +15,7 @@ from tests.faults.looks import look, steps
 from tests.store.answers import as_found, text_of
 from tests.store.test_writer import one_run
 from tracksite.errors import StoreError
-from tracksite.store import reading, syncing, system
+from tracksite.store import leaving, reading, syncing, system
 from tracksite.store import writer as writing
 from tracksite.store.ids import new_run_id
 from tracksite.store.recovery import recover
@@ -105,7 +105,7 @@ def test_an_end_on_a_full_disk_without_libraries_is_an_error(store, monkeypatch)
 
     monkeypatch.setattr(writing, "_syncer", syncing.Syncer())
     monkeypatch.setattr(
-        writing, "save_segment", lambda *_: (_ for _ in ()).throw(ImportError("no pyarrow"))
+        leaving, "save_segment", lambda *_: (_ for _ in ()).throw(ImportError("no pyarrow"))
     )
     syncing._warned.clear()
     with monkeypatch.context() as patched:

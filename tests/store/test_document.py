@@ -6,6 +6,7 @@ import math
 import os
 import random
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,10 +16,15 @@ from hypothesis import strategies as st
 from tests.store.actions import ACTIONS, ENTITIES, made
 from tests.store.answers import ELSEWHERE, assert_read_alike, text_of
 from tests.store.stores import log_run, pack
-from tracksite.store import writer
+from tracksite.store import doubled, manifests, parts, purging, writer
+from tracksite.store.ids import model_id, new_run_id
 from tracksite.store.livelog import SLOT
-from tracksite.store.local import open_store
+from tracksite.store.local import LocalStore, open_store
+from tracksite.store.merging import merge
+from tracksite.store.patches import normalise, to_table
 from tracksite.store.saving import save_segment
+
+AT = datetime(2026, 1, 2, tzinfo=UTC)
 
 
 def flip(path: Path, at: int, bit: int) -> None:
@@ -92,12 +98,13 @@ def test_a_log_is_read_past_empty_slots_and_torn_frames(store, monkeypatch):
 
 
 @pytest.mark.parametrize("folder", ["log", "live"])
-def test_a_file_with_another_form_of_name_is_ignored(store, folder):
+def test_a_file_with_another_form_of_name_is_ignored(store, tmp_path, folder):
     """A number with leading zeros is no name that a writer gives, and stops no reader."""
     run_id, one = log_run(store), store.open_writer(ENTITIES[0])
-    for path in list((store.root / folder).iterdir()):
+    copy = shutil.copytree(store.root, tmp_path / "copy")
+    for path in list((copy / folder).iterdir()):
         path.rename(path.with_name(path.name.replace(".", ".0", 2).replace(".0", ".", 1)))
-    found = assert_read_alike(store.root)
+    found = assert_read_alike(copy)
     assert set(found.states) == ({ENTITIES[0]} if folder == "log" else {run_id})
     assert not found.damaged
     one.close()
@@ -117,7 +124,7 @@ def test_of_two_parts_of_one_commit_the_longer_one_counts(store):
 
 
 def test_manifests_of_several_stores_count_together(store, tmp_path):
-    """Of each store's manifests the newest counts, and a pack that any has replaced does not."""
+    """Stores that were packed apart and copied together hold what both held."""
     other = open_store(tmp_path / "other", create=True)
     for one in (store, other):
         for _ in range(2):
@@ -126,3 +133,113 @@ def test_manifests_of_several_stores_count_together(store, tmp_path):
     shutil.copytree(other.root, store.root, dirs_exist_ok=True)
     assert len(list((store.root / "manifest").iterdir())) >= 2
     assert len(assert_read_alike(store.root).states) == 4
+
+
+def test_a_damaged_manifest_is_missed_only_if_no_other_says_what_it_said(store):
+    """One that a later one subsumes is not named; of the last one, that is all that is known."""
+    for _ in range(2):
+        log_run(store, points=3)
+        pack(store)
+    first, last = sorted((store.root / "manifest").iterdir())
+    first.write_bytes(b"x")
+    assert not assert_read_alike(store.root).damaged
+    last.write_bytes(b"x")
+    assert assert_read_alike(store.root).damaged == {
+        f"manifest/{path.name}" for path in (first, last)
+    }
+
+
+def test_a_manifest_of_format_1_may_have_replaced_what_it_lists(store):
+    """There a purge wrote a pack that had the bytes, and so the name, of one replaced before."""
+    run_id = log_run(store, points=3)
+    pack(store, grace_s=0)
+    (path,) = (store.root / "manifest").iterdir()
+    told, _ = doubled.decode(path.name, path.read_bytes())
+    files = [one["file"] for table in ("runs", "points") for one in told[table]]
+    told |= {"format": 1, "replaced": files}
+    del told["subsumes"]
+    (path.parent / f"{'a' * 32}.00000002.json").write_bytes(doubled.encode(told))
+    (path.parent / f"{'a' * 32}.00000001.json").write_bytes(b"older, and of no help")
+    path.unlink()
+    assert set(assert_read_alike(store.root).points) == {run_id}
+    manifests.publish(store.root, manifests.Manifest(replaced=frozenset(files)))
+    assert not assert_read_alike(store.root).states
+
+
+def said(store: LocalStore, writer: str, seq: int, fields: dict, edits: dict | None = None) -> None:
+    """Write one patch with this number, and with what was said later in its log."""
+    later = [{"field": field, "key": key, "seq": at} for (field, key), at in (edits or {}).items()]
+    commit = (ENTITIES[0], writer * 12, seq)
+    row = to_table(
+        {"kind": "run", **normalise(fields)},
+        run_id=commit[0],
+        writer=commit[1],
+        seq=seq,
+        timestamp=seq,
+        edits=later or None,
+    )
+    parts.write_part(store.root / "log", commit, "runs", row)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_what_a_log_said_later_is_ordered_by_when_it_was_said(store, packed):
+    """An edit from outside beats what was said before it, and not what the log says after it."""
+    tags = {"first": "log", "later": "log", "both": "log"}
+    edits = {("tags", "later"): 300, ("tags", "both"): 150, ("status", ""): 300}
+    art = {"path": "a", "bytes": 1, "sha256": "5" * 64, "file": "a.5555"}
+    edits["artifacts", "a"] = 300
+    said(store, "a", 100, {"status": "finished", "tags": tags, "artifacts": [art]}, edits)
+    outside = dict.fromkeys(tags, "outside")
+    old = {**art, "sha256": "6" * 64, "file": None}
+    said(store, "b", 200, {"status": "failed", "tags": outside, "artifacts": [old]})
+    if packed:
+        pack(store, grace_s=0)
+    state = assert_read_alike(store.root).states[ENTITIES[0]]
+    assert {item["key"]: item["text"] for item in state["tags"]} == {
+        "first": "outside",
+        "later": "log",
+        "both": "outside",
+    }
+    assert state["status"] == "finished"
+    assert state["artifacts"] == [art]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_points_that_have_not_come_yet_are_named_until_they_come(store, tmp_path, packed):
+    """Half a copy shows the run and its metrics, says what is missing, and is whole when it is."""
+    run_id = log_run(store, points=3)
+    half = shutil.copytree(store.root, tmp_path / "half")
+    (points,) = (half / "log").glob("*.points.parquet")
+    part = parts.parse_name(points.name)
+    points.unlink()
+    if packed:
+        pack(open_store(half), grace_s=0)
+    found = assert_read_alike(half)
+    assert found.damaged == {f"log/{run_id}.{part.writer}.{part.seq}"}
+    assert found.states[run_id]["metrics"][0]["count"] == 3
+    shutil.copytree(store.root, half, dirs_exist_ok=True)
+    found = assert_read_alike(half)
+    assert not found.damaged
+    assert len(found.points[run_id]) == 6
+
+
+def test_what_was_removed_for_good_stays_away_unless_it_was_used_elsewhere(store, tmp_path):
+    """Its files may come back; who went on with it, or registered it, keeps what is there."""
+    gone, resumed, registered, kept = (log_run(store, points=3) for _ in range(4))
+    copy = open_store(shutil.copytree(store.root, tmp_path / "copy"))
+    late = copy.write_patch(resumed, "run", {"tags": {"more": "x"}})
+    copy.write_patch(model_id("m"), "model", {"name": "m"})
+    version = {"name": "m", "version": 1, "source_run_id": registered}
+    copy.write_patch(new_run_id(), "model_version", version)
+    purging.purge(store, [gone, resumed, registered], at=AT, by="me", why="old", grace_s=0)
+    assert assert_read_alike(store.root).purged == {gone, resumed, registered}
+    shutil.copy(copy.root / "log" / late.file, store.root / "log")
+    found = assert_read_alike(store.root)
+    assert found.purged == {gone, resumed, registered}
+    assert found.damaged == {f"log/{resumed}"}
+    merge(copy, store)
+    found = assert_read_alike(store.root)
+    assert found.purged == {gone}
+    assert not found.damaged
+    assert {resumed, registered, kept} <= set(found.states)
+    assert set(found.points) == {resumed, registered, kept}

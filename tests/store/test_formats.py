@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -82,6 +83,21 @@ def unaged(root: Path) -> Path:
     for path in (root / "live").iterdir():
         os.utime(path, (0, 0))
     return root
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_a_store_of_a_release_becomes_one_of_today_by_packing(release, tmp_path, store):
+    """Its store.json has the bytes of every other one then; where nothing is packed, it stays."""
+    root = unpacked(release / "packed.zip", tmp_path / "old")
+    before = (root / "store.json").read_bytes()
+    for part in (root / "log").iterdir():
+        part.rename(tmp_path / part.name)
+    pack(open_store(root))
+    assert (root / "store.json").read_bytes() == before
+    shutil.copytree(unpacked(release / "packed.zip", tmp_path / "again"), root, dirs_exist_ok=True)
+    pack(open_store(root))
+    assert (root / "store.json").read_bytes() == (store.root / "store.json").read_bytes()
+    assert read(root) == expected(release, "packed")
 
 
 @pytest.mark.parametrize("release", RELEASES)
@@ -253,7 +269,7 @@ def test_a_site_manifest_of_a_newer_format_is_not_believed(store, tmp_path):
     folder = tmp_path / "site"
     site.build(store.root, folder, settings=Settings())
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    newer = before[folder / "build.json"].replace(b'"format": 1', b'"format": 9')
+    newer = before[folder / "build.json"].replace(b'"format": 2', b'"format": 9')
     (folder / "build.json").write_bytes(newer)
     (folder / "index.html").write_text("newer")
     with pytest.raises(BuildError, match="--force"):

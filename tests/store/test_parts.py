@@ -13,7 +13,7 @@ import pytest
 from tests.store.stores import forget_logs
 from tracksite.errors import NotFoundError, StoreError
 from tracksite.query.runs import fold, runs
-from tracksite.schema import FORMAT_KEY, points_schema, runs_schema
+from tracksite.schema import FORMAT, FORMAT_KEY, points_schema, runs_schema
 from tracksite.store import parts
 from tracksite.store.ids import new_run_id
 from tracksite.store.local import LocalStore, open_store
@@ -58,7 +58,7 @@ def test_parts_are_plain_parquet_with_the_schema(store):
     for table, schema in (("runs", runs_schema()), ("points", points_schema())):
         found = pq.read_schema(part_of(store, run_id, table))
         assert found.names == schema.names
-        assert found.metadata[FORMAT_KEY] == b"1"
+        assert found.metadata[FORMAT_KEY] == str(FORMAT).encode()
 
 
 @pytest.mark.parametrize("table", ["runs", "points"])
@@ -97,16 +97,16 @@ def write_as_part(store: LocalStore, content: bytes) -> str:
 def test_a_newer_format_is_refused_by_name(store):
     """A part of a later format is left out with the advice to upgrade."""
     sink = io.BytesIO()
-    table = runs_schema().empty_table().replace_schema_metadata({FORMAT_KEY: b"2"})
+    newer = str(FORMAT + 1).encode()
+    table = runs_schema().empty_table().replace_schema_metadata({FORMAT_KEY: newer})
     pq.write_table(table, sink)
     file = write_as_part(store, sink.getvalue())
     log_run(store)
     snapshot = store.snapshot()
     assert snapshot.patches.height == 1
     assert [p.path for p in snapshot.problems] == [f"log/{file}"]
-    assert "format 2 is newer" in snapshot.problems[0].message or "upgrade" in (
-        snapshot.problems[0].message
-    )
+    assert f"has format {FORMAT + 1}" in snapshot.problems[0].message
+    assert "upgrade" in snapshot.problems[0].message
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"PAR1 nonsense PAR1"])

@@ -329,3 +329,15 @@ def test_a_stopped_process_is_still_open(store, monkeypatch):
     assert not reading.open_logs(store.root)
     monkeypatch.undo()
     writer.close()
+
+
+def test_no_room_for_a_seal_is_no_error(store, monkeypatch):
+    """Where the disk has no room for it the log goes, for its parts are there."""
+
+    def refuse(*_) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(seals, "put", refuse)
+    run_id = logged(store)
+    assert not list((store.root / "live").iterdir())
+    assert look(store.root).points[run_id] == steps(3)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tracksite.errors import ArgumentError
-from tracksite.store import artifacts, disk_names, shelf
+from tracksite.store import artifacts, disk_names, replaced, shelf
 from tracksite.store.shelf import Shelf
 
 RUN = "0" * 32
@@ -192,7 +192,7 @@ def test_threads_never_take_each_others_names(folder):
 
 def _an_hour_on(monkeypatch):
     real = time.monotonic
-    monkeypatch.setattr(time, "monotonic", lambda: real() + shelf.GRACE_S + 1)
+    monkeypatch.setattr(time, "monotonic", lambda: real() + shelf.REPLACED_S + 1)
 
 
 def test_what_a_writer_replaced_itself_goes_an_hour_later(folder, monkeypatch):
@@ -242,7 +242,7 @@ def test_a_file_that_is_named_while_it_is_removed_comes_back(tmp_path, monkeypat
         return rename(self, target)
 
     monkeypatch.setattr(Path, "rename", named_just_before)
-    assert not artifacts.remove_untouched(place, tmp_path / "aside", before)
+    assert not replaced.remove_untouched(place, tmp_path / "aside", before)
     assert _files(tmp_path) == {"x": b"abc"}
 
 

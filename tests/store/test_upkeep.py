@@ -20,9 +20,11 @@ from hypothesis import strategies as st
 from tests.store.stores import Seen, assert_same, log_run, pack, seen
 from tracksite.errors import StoreError
 from tracksite.query.runs import fold
-from tracksite.store import merging, purging, reading, recovery
+from tracksite.store import merging, parts, purging, reading, recovery, replaced
 from tracksite.store.ids import new_run_id
 from tracksite.store.local import LocalStore, open_store
+from tracksite.store.patches import normalise, to_table
+from tracksite.store.shelf import Shelf
 from tracksite.store.verifying import state_root, verify
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -118,6 +120,22 @@ def test_a_sound_store_verifies(store):
     assert (problem.path, problem.run_id) == (f"artifacts/{run_id}/a/b.txt", run_id)
     artifact.unlink()
     assert "not in this store yet" in verify(store).problems[0].message
+
+
+def test_verify_holds_an_artifact_against_what_was_said_last(store):
+    """A log that began before another writer's patch, and said later, has the last word on it."""
+    run_id = new_run_id()
+    path = store.artifact_dir(run_id) / "a"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"abc")
+    sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    later = [{"field": "artifacts", "key": "a", "seq": 300}]
+    for seq, digest, edits in ((100, sha256, later), (200, "2" * 64, None)):
+        row = {"artifacts": [{"path": "a", "bytes": 3, "sha256": digest}]}
+        identity = {"run_id": run_id, "writer": "a" * 12, "seq": seq, "timestamp": 0}
+        table = to_table({"kind": "run", **normalise(row)}, **identity, edits=edits)
+        parts.write_part(store.root / "log", (run_id, "a" * 12, seq), "runs", table)
+    assert not verify(store).problems
 
 
 @pytest.mark.parametrize("pattern", ["log/*.points.*", "packs/*.points.parquet", "packs/*.blocks"])
@@ -292,3 +310,19 @@ def test_of_two_artifacts_of_one_name_the_one_that_is_meant_stays(store, tmp_pat
     assert not verify(target).problems
     kept = {path.read_bytes() for path in target.artifact_dir(run_id).iterdir()}
     assert kept == ({b"one", b"two"} if into == "older" else {b"two"})
+
+
+def test_what_a_resumed_run_logged_again_goes_after_the_grace(store):
+    """Of an artifact that was logged again the older file goes in time, and the newer one stays."""
+    run_id = log_run(store)
+    for content in (b"one", b"two"):
+        writer = store.open_writer(run_id, resume=True)
+        shelf = Shelf(store.artifact_dir(run_id), began=False)
+        writer.patch(artifacts=[shelf.put("notes.txt", [content])])
+        assert replaced.clear(store, grace_s=0) == 0  # somebody is logging to it
+        writer.close()
+    assert replaced.clear(store, grace_s=3600) == 0
+    assert replaced.clear(store, grace_s=-1) == 3
+    (left,) = store.artifact_dir(run_id).iterdir()
+    assert left.read_bytes() == b"two"
+    assert not verify(store).problems

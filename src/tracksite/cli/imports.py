@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from tracksite.cli.options import store_option
+from tracksite.cli.options import snapshot_of, store_option
 from tracksite.cli.output import Progress, progress, say, short
+from tracksite.errors import StoreError
 
 
 @click.group("import")
@@ -97,6 +98,7 @@ def export_mlflow(*, store: str, target: str) -> None:
     from tracksite.importers.mlflow.export import export
     from tracksite.store.local import open_store
 
+    damaged = len(snapshot_of(store).problems)
     with progress("Exporting") as moved:
         done = export(open_store(store), target, _shown(moved))
     for sentence in done.skipped:
@@ -105,6 +107,8 @@ def export_mlflow(*, store: str, target: str) -> None:
         f"{done.added} runs, {done.points:,} points, {done.artifacts} artifacts "
         f"({done.artifact_bytes / 1e6:,.1f} MB), {done.others} experiments and models."
     )
+    if damaged:
+        raise StoreError(f"what {damaged} files of {store} hold is not in {target}: restore them.")
 
 
 def _shown(moved: Progress | None) -> Progress | None:

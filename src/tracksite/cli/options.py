@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
+from tracksite.cli.output import say
 from tracksite.errors import TracksiteError
 
 if TYPE_CHECKING:
@@ -75,11 +76,15 @@ def site_options(command: Command) -> Command:
     return output(file(title(command)))
 
 
-def snapshot_of(store: str) -> Snapshot:
-    """Return what the store holds now."""
+def snapshot_of(store: str, *, quiet: bool = False) -> Snapshot:
+    """Return what the store holds now; say, unless `quiet`, that there is more than can be read."""
     from tracksite.store.local import open_store
 
-    return open_store(store).snapshot()
+    snapshot = open_store(store).snapshot()
+    if snapshot.problems and not quiet:
+        count = len(snapshot.problems)
+        say(f"{count} files cannot be read or are missing: `tracksite verify {store}` names them.")
+    return snapshot
 
 
 def runs_of(snapshot: Snapshot, *, deleted: bool = False) -> pl.DataFrame:
@@ -94,7 +99,7 @@ def complete_run(
 ) -> list[CompletionItem[str]]:
     """Return the runs of the store whose ids begin with what was typed."""
     try:
-        runs = runs_of(snapshot_of(ctx.params.get("store") or DEFAULT_STORE))
+        runs = runs_of(snapshot_of(ctx.params.get("store") or DEFAULT_STORE, quiet=True))
     except (TracksiteError, OSError):
         return []
     rows = runs.select("run_id", "name").iter_rows()

@@ -207,7 +207,7 @@ def gc(
     Runs in progress, runs that a registered model came from and the parents of runs that stay are
     never removed. Each removal is noted in the store's audit folder, and holds for every copy of
     the store that this one meets. Packs that hold other runs too are written anew, and the old ones
-    go with the next pack after the grace.
+    go with the next pack after the grace. Files that were logged again go, too, after the grace.
 
     \b
     Examples:
@@ -215,7 +215,7 @@ def gc(
       tracksite gc runs --older-than 1y --experiment sandbox --yes
     """  # noqa: D301 - \b keeps click from wrapping a block
     from tracksite.analysis import retention
-    from tracksite.store import manifests, purging, recovery, system
+    from tracksite.store import manifests, purging, recovery
     from tracksite.store.local import open_store
 
     now = datetime.now(UTC)
@@ -245,13 +245,22 @@ def gc(
         return
     if not yes and not _confirmed(f"Remove {len(ids)} runs and {size} for good?"):
         raise ArgumentError("nothing was removed: pass --yes to remove without being asked.")
-    rule = _rule(older_than, keep_best, keep_tagged, experiment)
     _warn_of_mounts(grace)
+    _remove(target, ids, _rule(older_than, keep_best, keep_tagged, experiment), now, grace)
+
+
+def _remove(
+    store: LocalStore, run_ids: list[str], why: str, now: datetime, grace: timedelta
+) -> None:
+    """Remove runs, and of those that stay what was replaced among their artifacts."""
+    from tracksite.store import purging, replaced, system
+
     who, grace_s = system.user_name() or "somebody", grace.total_seconds()
-    done = purging.purge(target, ids, at=now, by=who, why=rule, grace_s=grace_s)
-    for run_id in sorted(set(ids) - set(done.run_ids)):
+    done = purging.purge(store, run_ids, at=now, by=who, why=why, grace_s=grace_s)
+    for run_id in sorted(set(run_ids) - set(done.run_ids)):
         say(f"Run {run_id} stays: it was used while it was removed.")
-    say(f"Removed {len(done.run_ids)} runs, {done.bytes / 1e6:,.1f} MB.")
+    size = done.bytes + replaced.clear(store, grace_s=grace_s)
+    say(f"Removed {len(done.run_ids)} runs, {size / 1e6:,.1f} MB.")
 
 
 def _rule(

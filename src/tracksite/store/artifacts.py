@@ -1,33 +1,29 @@
-"""Artifacts as they lie in a store: found, checked, opened, and removed when they were replaced.
+"""Artifacts as they lie in a store: found, checked, read, and written under new names.
 
 A row of a run says what was logged: `path`, `bytes`, `sha256`, and `file`, where it lies below the
-run's folder if that is not `path`. `store.shelf` puts them there. A row may be hostile: its file
-is believed only inside of the run's folder, through no link, and with the digest that it says.
+run's folder if that is not `path`. `store.shelf` puts files there, `store.replaced` removes what no
+row shows any more. A row may be hostile: its file is believed only inside of the run's folder,
+through no link, and with the digest that it says.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import secrets
 import stat
-import time
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from tracksite.errors import ArgumentError, DamageError, NotFoundError
 from tracksite.paths import inside
-from tracksite.store import disk_names, reading
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     Row = Mapping[str, Any]
 
-CHUNK = 1 << 20
-ABANDONED_S = 86_400.0  # no file takes so long to write
+_CHUNK = 1 << 20
 
 
 def disk_name(row: Row) -> str:
@@ -124,7 +120,7 @@ def size_on_disk(folder: str, row: Row) -> int | None:
 
 def chunks(source: BinaryIO) -> Iterator[bytes]:
     """Yield a file's content in pieces of 1 MiB."""
-    while piece := source.read(CHUNK):
+    while piece := source.read(_CHUNK):
         yield piece
 
 
@@ -132,6 +128,11 @@ def sha256(path: Path) -> str:
     """Return the SHA-256 of a file's content, in hex."""
     with path.open("rb") as source:
         return hashlib.file_digest(source, "sha256").hexdigest()
+
+
+def temporary_in(artifacts: Path) -> Path:
+    """Return a free name for a file that is written, beside the folders of the runs."""
+    return artifacts / f"tmp-{secrets.token_hex(6)}"
 
 
 def write(temporary: Path, content: Iterable[bytes]) -> tuple[int, str]:
@@ -171,84 +172,3 @@ def take_name(temporary: Path, target: Path) -> bool:
             return False
         temporary.rename(target)
     return True
-
-
-def remove_untouched(place: Path, aside: Path, mtime_ns: int) -> bool:
-    """Remove a file, unless somebody set its time meanwhile, as whoever names it in a row does.
-
-    Args:
-        place: the file.
-        aside: a free name on the same disk.
-        mtime_ns: its time when it was last known to be nobody's.
-    """
-    try:
-        if os.lstat(place).st_mtime_ns != mtime_ns:
-            return False
-        place.rename(aside)
-    except OSError:
-        return False
-    untouched = aside.lstat().st_mtime_ns == mtime_ns
-    if untouched or take_name(aside, place):
-        aside.unlink(missing_ok=True)
-    return untouched
-
-
-def superseded(rows: Sequence[Row]) -> dict[str, str]:
-    """Return the files of a run that no row shows any more.
-
-    Args:
-        rows: every artifact row of the run's patches, in their order.
-
-    Returns:
-        Where each lies below the run's folder → where what is shown instead lies.
-    """
-    last = {row["path"]: disk_name(row) for row in rows}
-    shown = {_same(name) for name in last.values()}
-    names = {disk_name(row): last[row["path"]] for row in rows}
-    return {name: newer for name, newer in names.items() if _same(name) not in shown}
-
-
-def _same(name: str) -> str:
-    return disk_names.key(str(PurePosixPath(name)))
-
-
-def remove_superseded(folder: Path, rows: Sequence[Row], *, grace_s: float, now: float) -> int:
-    """Remove files of a run that has ended which were replaced a grace time ago or longer.
-
-    One stays while what is shown instead is not there, while it was logged a short time ago, and
-    where it lies outside of the run's folder or behind a link.
-
-    Args:
-        folder: the run's folder below `artifacts/`.
-        rows: as for `superseded`.
-        grace_s: for how long others may still hold the row of a file that was replaced.
-        now: seconds since 1970, by the clock of the file system.
-
-    Returns:
-        How many bytes were removed.
-    """
-    removed = 0
-    for old, new in superseded(rows).items():
-        with contextlib.suppress(ArgumentError, NotFoundError, OSError, ValueError):
-            place, newer = inside(folder, old), inside(folder, new)
-            status = place.lstat()
-            since = max(status.st_mtime, newer.lstat().st_mtime)
-            aside = temporary_in(folder.parent)
-            if now - since > grace_s and remove_untouched(place, aside, status.st_mtime_ns):
-                removed += status.st_size
-    return removed
-
-
-def temporary_in(artifacts: Path) -> Path:
-    """Return a free name for a file that is written, beside the folders of the runs."""
-    return artifacts / f"tmp-{secrets.token_hex(6)}"
-
-
-def remove_abandoned(artifacts: Path, now: float | None = None) -> None:
-    """Remove what writers that died left half written, a day later."""
-    before = (time.time() if now is None else now) - ABANDONED_S
-    for name in reading.names_in(artifacts, None):
-        if name.startswith("tmp-"):
-            with contextlib.suppress(OSError):
-                if (artifacts / name).lstat().st_mtime < before:
-                    (artifacts / name).unlink()

@@ -15,7 +15,7 @@ from tracksite.paths import RESERVED
 
 LONGEST_NAME, LONGEST_NAME_BYTES = 100, 200
 LONGEST_PATH = 180  # with the store's folder before it: Windows ends at 260
-SHORT, FULL = 16, 64  # hex digits of a digest in a name
+SHORT_DIGEST = 16  # hex digits of it in a name; all 64 where other content has that name
 _LONGEST_SUFFIX = 20
 _OF_GIT = frozenset({".git", ".gitignore", ".gitattributes", ".gitmodules", "git~1"})
 _REFUSED = re.compile(r'[<>:"|?*\\\x00-\x1f\x7f]')
@@ -47,7 +47,7 @@ def with_digest(name: str, mark: str) -> str:
 
 def is_marked(path: str, sha256: str) -> bool:
     """Whether a file's name says its content: it was given here, and nobody logged it so."""
-    return f".{sha256[:SHORT]}" in path.rpartition("/")[2]
+    return f".{sha256[:SHORT_DIGEST]}" in path.rpartition("/")[2]
 
 
 def _portable(part: str) -> str:

@@ -56,5 +56,5 @@ def _wanted(patches: pl.DataFrame) -> dict[str, str]:
 
 def _keep(place: Path) -> None:
     """Move a file aside, to a name with its digest."""
-    mark = artifacts.sha256(place)[: disk_names.SHORT]
+    mark = artifacts.sha256(place)[: disk_names.SHORT_DIGEST]
     place.rename(place.with_name(disk_names.with_digest(place.name, mark)))

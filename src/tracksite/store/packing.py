@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tracksite.errors import DamageError
-from tracksite.store import clearing, manifests, packs, parts, reading, versions
+from tracksite.store import clearing, manifests, marking, packs, parts, reading, versions
 from tracksite.store.pack_files import Batch, write_batch, write_runs
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def _pack_batch(root: Path) -> int:
             for batch in _batches(_loose(root, manifest)):
                 added, count = write_batch(root, batch)
                 if count:
-                    manifests.publish(root, manifests.union([manifest, added]))
+                    _publish(root, manifests.union([manifest, added]))
                     return count
             return 0
     return 0
@@ -130,5 +130,11 @@ def _compacted(root: Path, manifest: Manifest) -> Manifest:
         runs=tuple(sorted((*left, write_runs(root, rows)))),
         replaced=manifest.replaced | {one.file for one in merged},
     )
-    manifests.publish(root, changed)
+    _publish(root, changed)
     return manifests.in_force(root)
+
+
+def _publish(root: Path, manifest: Manifest) -> None:
+    """Put a manifest in force; a store of an earlier format says first that it is of today's."""
+    marking.upgrade(root)
+    manifests.publish(root, manifest)

@@ -98,7 +98,8 @@ def put(file: int, at: int, seal: Seal) -> None:
     """
     frame = seal.frame()
     system.write_at(file, frame, at)
-    os.ftruncate(file, at + len(frame))
+    if os.fstat(file).st_size != at + len(frame):
+        os.ftruncate(file, at + len(frame))
 
 
 def _read(body: bytes) -> Seal | None:

@@ -1,7 +1,8 @@
 """A segment of a live log while it is written; its layout is that of `livelog`.
 
 Writing is a copy into mapped memory, so a point that was logged outlives the process at once, and
-the disk a second later (`sync`). Where the file system cannot map, each frame is a `pwrite`. Where
+the disk a second later (`sync`). Where the file system cannot map, each frame is a `pwrite`; where
+it does not even let a file that is written be read, the frames are kept in memory beside it. Where
 the disk refuses (full, read-only) the same frames are kept in memory until `settle` can put them
 into a file. What other programs do to the file meanwhile is undone as far as that can be: it keeps
 its name (`put_back`) and its size (`mend`).
@@ -65,6 +66,7 @@ class Segment:
         self._right_to_seal = [True]
         self.trouble: OSError | None = None
         self._file: int | None = None
+        self._kept: bytearray | None = None  # the frames, where the file cannot be read
         self._entered = False  # durably, in its folder
         self._looked = 0  # `used` when `mend` looked last
         self._known = (0, b"")  # a place in the file, and what is there unless it was written over
@@ -112,6 +114,9 @@ class Segment:
         if self.buffer is not None:
             self.buffer[at:end] = frame
         elif self._file is not None:
+            if self._kept is not None:
+                self._kept.extend(bytes(max(0, end - len(self._kept))))
+                self._kept[at:end] = frame
             system.write_at(self._file, frame, at)
 
     def number(self, key: str) -> int:
@@ -135,6 +140,8 @@ class Segment:
         except OSError as error:
             self.trouble = error
             return False
+        if buffer is None and not system.is_readable(file):
+            self._kept = bytearray((self.buffer or b"")[: self.used])
         self._file, self.buffer, self.trouble = file, buffer, None
         return True
 
@@ -155,6 +162,8 @@ class Segment:
         try:
             if os.path.samestat(os.fstat(self._file), self.path.stat()):
                 return True
+            if self._kept is not None:  # it is listed, and cannot be opened before it is closed
+                return True
             with self.path.open("rb") as other:  # some mounts number a file anew at each look
                 other.seek(self._known[0])
                 return other.read(len(self._known[1])) == self._known[1]
@@ -172,7 +181,7 @@ class Segment:
         if self._file is None:
             return
         try:
-            frames = system.read_at(self._file, self.used, 0)
+            frames = self._read(self.used, 0)
             file, buffer = _made(temporary, self.size, frames)
             temporary.replace(self.path)
         except OSError as error:
@@ -199,11 +208,11 @@ class Segment:
             system.reserve(self._file, self.size)  # or a touch beyond its end is a signal
         (at, known), looked, self._looked = self._known, self._looked, self.used
         start = max(0, looked - _KNOWN_BYTES)  # by now all that was logged up to there is written
-        if system.read_at(self._file, len(known), at) == known:
-            self._known = start, system.read_at(self._file, looked - start, start)
+        if self._read(len(known), at) == known:
+            self._known = start, self._read(looked - start, start)
             return 0
         end = at + len(known)
-        left = len(system.read_at(self._file, end, 0).rstrip(b"\0"))
+        left = len(self._read(end, 0).rstrip(b"\0"))
         system.write_at(self._file, self.head, 0)
         with contextlib.suppress(ValueError):  # sealed by a signal handler just now
             for key, number in list(self.keys.items()):
@@ -226,7 +235,12 @@ class Segment:
         """Return the frames of a sealed segment."""
         if self._file is None:
             return bytes((self.buffer or b"")[: self.used])
-        return system.read_at(self._file, self.used, 0)
+        return self._read(self.used, 0)
+
+    def _read(self, count: int, at: int) -> bytes:
+        if self._kept is not None:
+            return bytes(self._kept[at : at + count])
+        return b"" if self._file is None else system.read_at(self._file, count, at)
 
     def close(self, *, remove: bool) -> None:
         """Seal it and let go of the file; `remove` it where nothing was logged."""

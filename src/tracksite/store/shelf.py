@@ -15,13 +15,13 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tracksite.errors import ArgumentError
-from tracksite.store import artifacts, disk_names, parts
+from tracksite.store import artifacts, disk_names, parts, replaced
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-GRACE_S = 3600.0  # for which a file stays that this writer has replaced by a newer one
+REPLACED_S = 3600.0  # for which a file stays that this writer has replaced by a newer one
 _COARSEST_NS = 2_000_000_000  # two seconds: how exactly FAT keeps a file's time
 
 
@@ -146,10 +146,10 @@ class Shelf:
         if disk_names.is_portable(path) and _joined(at, name) == path:
             first = self._began and path not in self._current
             yield path, first and self._spelled(at, name) == name
-        for mark in (sha256[: disk_names.SHORT], sha256):
+        for mark in (sha256[: disk_names.SHORT_DIGEST], sha256):
             yield _joined(at, self._spelled(at, disk_names.with_digest(name, mark))), True
         while True:  # damaged files have these names
-            mark = f"{sha256[: disk_names.SHORT]}-{secrets.token_hex(4)}"
+            mark = f"{sha256[: disk_names.SHORT_DIGEST]}-{secrets.token_hex(4)}"
             yield _joined(at, disk_names.with_digest(name, mark)), True
 
     def _settle(
@@ -193,7 +193,7 @@ class Shelf:
 
     def _sweep(self) -> None:
         """Remove files of this writer's own that it replaced a grace time ago."""
-        due = time.monotonic() - GRACE_S
+        due = time.monotonic() - REPLACED_S
         for file, since in list(self._replaced.items()):
             if since > due:
                 break
@@ -201,7 +201,7 @@ class Shelf:
             named = self._replaced.pop(file, None) is None or file in list(self._current.values())
             if known is not None and known.own and not named:
                 aside = artifacts.temporary_in(self.folder.parent)
-                artifacts.remove_untouched(self.folder / file, aside, known.mtime_ns)
+                replaced.remove_untouched(self.folder / file, aside, known.mtime_ns)
                 self._known.pop(file, None)
 
 

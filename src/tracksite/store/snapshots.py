@@ -80,9 +80,8 @@ def _take(root: Path, wanted: frozenset[str] | None, *, final: bool) -> Snapshot
     alive += sorted(reading.going_on(listed, _commits(saved, listed)))
     logs = {"live/{}.{}.{}.wal".format(*run.commit) for run in live}
     problems += [problem for problem in damaged if problem.path in logs]
-    problems += _waiting(counted)
     verdict = tombstones.judged(counted)
-    problems += verdict.problems
+    problems += [*verdict.problems, *_waiting(verdict.rows)]
     stamps = _stamps(names, packed, segments, alive, lost)
     return Snapshot(
         root=str(root),

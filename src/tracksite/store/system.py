@@ -6,6 +6,7 @@ a test can take it away.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import mmap
 import os
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 WINDOWS = os.name == "nt"
 STILL_S = 0.5  # after which a file's time has to have moved when it was written to
-_CANNOT_RESERVE = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
+_CANNOT_RESERVE = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.ESPIPE)
 _CANNOT_SYNC = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EBADF)
 
 
@@ -80,6 +81,15 @@ def read_at(file: int, count: int, at: int) -> bytes:
     return found
 
 
+def is_readable(file: int) -> bool:
+    """Return whether a file that is being written can be read: not on rclone without a cache."""
+    try:
+        read_at(file, 1, 0)
+    except OSError:
+        return False
+    return True
+
+
 def write_at(file: int, content: bytes, at: int) -> None:
     """Write bytes at a place of a file."""
     while content:
@@ -113,8 +123,9 @@ def beat(file: int, before: Beat | None) -> Beat:
 
     Where that does not move the time, as some mounts do not, it is set by our clock.
     """
-    if head := read_at(file, 1, 0):
-        write_at(file, head, 0)
+    with contextlib.suppress(OSError):  # rclone without a cache takes bytes at the end alone
+        if head := read_at(file, 1, 0):
+            write_at(file, head, 0)
     modified_ns, now = os.fstat(file).st_mtime_ns, time.monotonic()
     if before is None or modified_ns != before.modified_ns:
         return Beat(modified_ns, now)

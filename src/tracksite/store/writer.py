@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
-from dataclasses import replace
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 from tracksite.errors import StoreError
 from tracksite.schema import FORMAT
-from tracksite.store import clock, seals, system
+from tracksite.store import clock, system
 from tracksite.store.ids import import_writer, new_writer
+from tracksite.store.leaving import leave, saved_or_kept
 from tracksite.store.livelog import (
     SERIES_CHUNK,
     SLOT,
@@ -26,8 +25,6 @@ from tracksite.store.livelog import (
 )
 from tracksite.store.patches import normalise
 from tracksite.store.process import identity
-from tracksite.store.saving import Saved, save_segment
-from tracksite.store.seals import Seal
 from tracksite.store.segment import Segment
 from tracksite.store.syncing import SYNC_S, Syncer, warn_once
 
@@ -355,7 +352,7 @@ class RunWriter:
             while self._sealed:
                 segment = self._sealed[0]
                 try:
-                    saved = _saved(self.root, segment)
+                    saved = saved_or_kept(self.root, segment)
                 except (OSError, ValueError) as error:
                     if segment not in self._sealed:
                         continue  # a signal handler has saved it meanwhile
@@ -365,55 +362,10 @@ class RunWriter:
                     raise StoreError(message) from error
                 if segment in self._sealed:
                     self._sealed.remove(segment)
-                _leave(segment, saved)
+                leave(segment, saved)
         if self._lost:
             message = f"run {self.run_id} lost {self._lost} points: its disk refused for too long"
             raise StoreError(message)
-
-
-def _saved(root: Path, segment: Segment) -> Saved | None:
-    """Make parts of a sealed segment; None where what that needs is not installed.
-
-    Then what was logged is in a file and durable when this returns.
-
-    Raises:
-        OSError: the disk refuses.
-    """
-    try:
-        return save_segment(root, segment.content())
-    except ImportError as error:
-        if not segment.settle():
-            raise segment.trouble or error from error
-        segment.sync()
-        warn_once(
-            f"runs are only logged here ({error}): what was logged is complete in {root / 'live'}, "
-            f"and becomes parts where tracksite is installed with all that it needs",
-            about=f"{root} without libraries",
-        )
-    return None
-
-
-def _leave(segment: Segment, saved: Saved | None) -> None:
-    """Leave a segment whose parts are written to those who have not seen them yet."""
-    if saved is None:
-        segment.leave(lambda file, at: _end(file, at, Seal(saved=False, next=segment.next)))
-        return
-    if saved.damaged:
-        name = segment.path.name
-        warn_once(f"{name} was damaged in {saved.damaged} places, which are lost: check the disk")
-    seal = replace(saved.seal, next=segment.next)
-    try:
-        if seal.runs is not None or segment.follows:
-            segment.leave(lambda file, at: seals.put(file, at, seal))
-    except OSError:  # no room for a seal, so nothing is left behind: its parts are there
-        pass
-    segment.close(remove=True)
-
-
-def _end(file: int, at: int, seal: Seal) -> None:
-    """End a log without parts: it is all that there is, so its end is durable, too."""
-    seals.put(file, at, seal)
-    os.fsync(file)
 
 
 _syncer = Syncer()

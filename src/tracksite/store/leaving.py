@@ -1,0 +1,63 @@
+"""Leaving: a sealed segment is saved as parts, and its log stays for a while, with its seal."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tracksite.store import seals
+from tracksite.store.saving import Saved, save_segment
+from tracksite.store.seals import Seal
+from tracksite.store.syncing import warn_once
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tracksite.store.segment import Segment
+
+
+def saved_or_kept(root: Path, segment: Segment) -> Saved | None:
+    """Make parts of a sealed segment; None where what that needs is not installed.
+
+    Then what was logged is in a file and durable when this returns.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    try:
+        return save_segment(root, segment.content())
+    except ImportError as error:
+        if not segment.settle():
+            raise segment.trouble or error from error
+        segment.sync()
+        warn_once(
+            f"runs are only logged here ({error}): what was logged is complete in {root / 'live'}, "
+            f"and becomes parts where tracksite is installed with all that it needs",
+            about=f"{root} without libraries",
+        )
+    return None
+
+
+def leave(segment: Segment, saved: Saved | None) -> None:
+    """Leave a segment whose parts are written to those who have not seen them yet."""
+    if saved is None:
+        with contextlib.suppress(OSError):  # without a seal its writer has to be dead first
+            segment.leave(lambda file, at: _end(file, at, Seal(saved=False, next=segment.next)))
+        segment.close(remove=False)
+        return
+    if saved.damaged:
+        name = segment.path.name
+        warn_once(f"{name} was damaged in {saved.damaged} places, which are lost: check the disk")
+    seal = replace(saved.seal, next=segment.next)
+    with contextlib.suppress(OSError):  # no room for a seal: nothing is left, its parts are there
+        if seal.runs is not None or segment.follows:
+            segment.leave(lambda file, at: seals.put(file, at, seal))
+    segment.close(remove=True)
+
+
+def _end(file: int, at: int, seal: Seal) -> None:
+    """End a log without parts: it is all that there is, so its end is durable, too."""
+    seals.put(file, at, seal)
+    os.fsync(file)
