@@ -22,15 +22,17 @@ from __future__ import annotations
 import random
 import shutil
 import tempfile
+from collections.abc import Callable
 from itertools import permutations
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.copies.hosts import silence, world
 from tests.copies.oracle import NAMED, SCALARS, Answer
+from tests.copies.places import committed, files_of, git, laid
 from tests.copies.verbs import ACTIONS, CLOCKS, SETTINGS, Copies, bring, pack
 from tests.store.stores import seen
 from tracksite.errors import NotFoundError
@@ -163,7 +165,29 @@ def assert_one_store(copies: Copies, draw: random.Random) -> None:
     assert all(one == everything[0] for one in everything)
 
 
-def played(actions: list[tuple[Any, ...]], clocks: list[int], draw: random.Random) -> None:
+def assert_git_agrees(copies: Copies) -> None:
+    """Assert that branches that hold a copy each, without live logs, merge into one store."""
+    repository = copies.folder / "repository"
+    repository.mkdir()
+    git(repository, "init", "-q", "-b", "main")
+    committed(repository, "empty")
+    for host in copies.hosts:
+        silence(host.root)
+        with copies.world.turn(host) as store:
+            pack(store, 0.0)  # live logs stay out of git: they become parts
+        git(repository, "checkout", "-q", "-b", host.name, "main")
+        laid(host.root, repository / "runs", files_of(host.root))
+        committed(repository, host.name)
+    for host in copies.hosts[:-1]:
+        git(repository, "merge", "-q", host.name, "-m", "met")
+    store = open_store(repository / "runs")
+    assert found_in(store)[0] == copies.expected()
+    assert {one.run_id for one in verify(store).problems} == copies.expected().incomplete
+
+
+def played(
+    actions: list[tuple[Any, ...]], clocks: list[int], meet: Callable[[Copies], None]
+) -> None:
     """Let copies go their own ways, and meet."""
     folder = Path(tempfile.mkdtemp())
     try:
@@ -175,7 +199,7 @@ def played(actions: list[tuple[Any, ...]], clocks: list[int], draw: random.Rando
                 with made.turn(host):
                     for pid in list(host.writers):
                         made.kill(host, pid)
-            assert_one_store(copies, draw)
+            meet(copies)
     finally:
         shutil.rmtree(folder)
 
@@ -184,4 +208,11 @@ def played(actions: list[tuple[Any, ...]], clocks: list[int], draw: random.Rando
 @given(ACTIONS, CLOCKS, st.randoms(use_true_random=False))
 def test_copies_answer_as_one_store_in_which_all_of_it_happened(actions, clocks, draw):
     """Whatever copies did, and however their files come together, also by halves: one answer."""
-    played(actions, clocks, draw)
+    played(actions, clocks, lambda copies: assert_one_store(copies, draw))
+
+
+@settings(SETTINGS, max_examples=max(2, SETTINGS.max_examples // 10))
+@given(ACTIONS, CLOCKS)
+def test_branches_answer_as_one_store_in_which_all_of_it_happened(actions, clocks):
+    """Whatever copies in branches of git did, they merge without a conflict, into one answer."""
+    played(actions, clocks, assert_git_agrees)

@@ -13,7 +13,6 @@ verb fails then either, and a minute later all is there.
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
 import tempfile
@@ -220,7 +219,7 @@ def test_no_verb_of_a_training_fails_while_another_machine_packs(tmp_path, late,
 
 
 def test_a_pack_that_is_not_listed_yet_is_there(tmp_path, late):
-    """A manifest is seen before the packs it names are listed: nobody says that they are missing."""
+    """Packs that a manifest names and a late listing lacks are read, and not said to be missing."""
     store = open_store(tmp_path / "runs", create=True)
     log_run(store, 3, name="one")
     pack(store)
