@@ -24,11 +24,11 @@ class Entry:
     path: str
     folder: bool
 
-    def is_file(self, *, follow_symlinks: bool = True) -> bool:
+    def is_file(self, *, follow_symlinks: bool = True) -> bool:  # noqa: ARG002 - the signature is os.DirEntry's
         """Return whether it was a file."""
         return not self.folder
 
-    def is_dir(self, *, follow_symlinks: bool = True) -> bool:
+    def is_dir(self, *, follow_symlinks: bool = True) -> bool:  # noqa: ARG002 - the signature is os.DirEntry's
         """Return whether it was a folder."""
         return self.folder
 

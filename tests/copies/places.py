@@ -89,5 +89,3 @@ def names(root: Path) -> list[str]:
     for run_id, metrics in folded.select("run_id", "metrics").iter_rows():
         assert counts.get(run_id, 0) == sum(one["count"] for one in metrics or ())
     return sorted(folded.filter(kind="run", deleted=False)["name"])
-
-

@@ -22,24 +22,24 @@ from __future__ import annotations
 import random
 import shutil
 import tempfile
+from collections.abc import Callable
 from itertools import permutations
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.copies.hosts import silence, world
 from tests.copies.oracle import NAMED, SCALARS, Answer
+from tests.copies.places import committed, files_of, git, laid
 from tests.copies.verbs import ACTIONS, CLOCKS, SETTINGS, Copies, bring, pack
 from tests.store.stores import seen
-from tracksite.query import registry as queries
 from tracksite.errors import NotFoundError
+from tracksite.query import registry as queries
 from tracksite.store import artifacts
 from tracksite.store.local import LocalStore, open_store
 from tracksite.store.verifying import verify
-
-
 
 # Copies have something in common: a run that has ended, one that goes on, a registered model.
 BEGINNING = [
@@ -94,14 +94,8 @@ def text_of(folder: Path, row: dict[str, Any]) -> str | None:
 def assert_nothing_wrong(store: LocalStore, copies: Copies) -> None:
     """Assert that a store of which half is there says nothing that was not said, and names gaps."""
     answer, (rows, _) = found_in(store)
-    said: dict[tuple[str, str, str], set[Any]] = {}
-    points: dict[str, set[Any]] = {}
-    for (run_id, _, _), segment in copies.said.items():
-        for event in segment.events:
-            if event.name == "point":
-                points.setdefault(run_id, set()).add((event.key, *event.value))
-            else:
-                said.setdefault((run_id, event.name, event.key), set()).add(event.value)
+    said, points = everything_said(copies)
+    named = verify(store).problems
     for run_id, state in answer.states.items():
         for name in SCALARS:
             known = {*said.get((run_id, name, ""), ()), None, False}
@@ -109,21 +103,30 @@ def assert_nothing_wrong(store: LocalStore, copies: Copies) -> None:
             assert state.get(name) in known
         for name in NAMED:
             for key, text in state.get(name, {}).items():
-                assert text in said[run_id, name, key] or (name == "artifacts" and text is None)
-    summed = {
-        row["run_id"]: sum(metric["count"] for metric in row["metrics"] or ()) for row in rows
-    }
-    named = verify(store).problems
-    for run_id, state in answer.states.items():
-        for path, text in state.get("artifacts", {}).items():
-            assert text is not None or any(
-                one.run_id == run_id and path[:5] in one.message for one in named
-            ), named
+                if name == "artifacts" and text is None:
+                    assert any(one.run_id == run_id and key[:5] in one.message for one in named)
+                else:
+                    assert text in said[run_id, name, key]
+    summed = {row["run_id"]: sum(it["count"] for it in row["metrics"] or ()) for row in rows}
+    for run_id in answer.states:
         mine = answer.points.get(run_id, [])
         assert len(mine) == len(set(mine))
         assert set(mine) <= points.get(run_id, set())
         if len(mine) != summed[run_id]:
             assert any(one.run_id in {run_id, None} for one in named)
+
+
+def everything_said(copies: Copies) -> tuple[dict[Any, set[Any]], dict[str, set[Any]]]:
+    """Return (run, field, key) → all that was ever said of it, and run → all of its points."""
+    said: dict[Any, set[Any]] = {}
+    points: dict[str, set[Any]] = {}
+    for (run_id, _, _), segment in copies.said.items():
+        for event in segment.events:
+            if event.name == "point":
+                points.setdefault(run_id, set()).add((event.key, *event.value))
+            else:
+                said.setdefault((run_id, event.name, event.key), set()).add(event.value)
+    return said, points
 
 
 def gathered(copies: Copies, order: tuple[int, ...], way: str, seed: int) -> LocalStore:
@@ -162,7 +165,29 @@ def assert_one_store(copies: Copies, draw: random.Random) -> None:
     assert all(one == everything[0] for one in everything)
 
 
-def played(actions: list[tuple[Any, ...]], clocks: list[int], draw: random.Random) -> None:
+def assert_git_agrees(copies: Copies) -> None:
+    """Assert that branches that hold a copy each, without live logs, merge into one store."""
+    repository = copies.folder / "repository"
+    repository.mkdir()
+    git(repository, "init", "-q", "-b", "main")
+    committed(repository, "empty")
+    for host in copies.hosts:
+        silence(host.root)
+        with copies.world.turn(host) as store:
+            pack(store, 0.0)  # live logs stay out of git: they become parts
+        git(repository, "checkout", "-q", "-b", host.name, "main")
+        laid(host.root, repository / "runs", files_of(host.root))
+        committed(repository, host.name)
+    for host in copies.hosts[:-1]:
+        git(repository, "merge", "-q", host.name, "-m", "met")
+    store = open_store(repository / "runs")
+    assert found_in(store)[0] == copies.expected()
+    assert {one.run_id for one in verify(store).problems} == copies.expected().incomplete
+
+
+def played(
+    actions: list[tuple[Any, ...]], clocks: list[int], meet: Callable[[Copies], None]
+) -> None:
     """Let copies go their own ways, and meet."""
     folder = Path(tempfile.mkdtemp())
     try:
@@ -174,7 +199,7 @@ def played(actions: list[tuple[Any, ...]], clocks: list[int], draw: random.Rando
                 with made.turn(host):
                     for pid in list(host.writers):
                         made.kill(host, pid)
-            assert_one_store(copies, draw)
+            meet(copies)
     finally:
         shutil.rmtree(folder)
 
@@ -183,4 +208,11 @@ def played(actions: list[tuple[Any, ...]], clocks: list[int], draw: random.Rando
 @given(ACTIONS, CLOCKS, st.randoms(use_true_random=False))
 def test_copies_answer_as_one_store_in_which_all_of_it_happened(actions, clocks, draw):
     """Whatever copies did, and however their files come together, also by halves: one answer."""
-    played(actions, clocks, draw)
+    played(actions, clocks, lambda copies: assert_one_store(copies, draw))
+
+
+@settings(SETTINGS, max_examples=max(2, SETTINGS.max_examples // 10))
+@given(ACTIONS, CLOCKS)
+def test_branches_answer_as_one_store_in_which_all_of_it_happened(actions, clocks):
+    """Whatever copies in branches of git did, they merge without a conflict, into one answer."""
+    played(actions, clocks, assert_git_agrees)

@@ -34,7 +34,11 @@ def test_points_that_come_after_their_run_was_packed(store, tmp_path, times):
     laid(
         store.root,
         target,
-        [it for it in files_of(store.root) if run_id not in it or not it.endswith("points.parquet")],
+        [
+            it
+            for it in files_of(store.root)
+            if run_id not in it or not it.endswith("points.parquet")
+        ],
     )
     for _ in range(times):
         other = open_store(target)
@@ -53,7 +57,9 @@ def test_a_run_packed_by_format_1_without_its_points_gets_them(store, tmp_path):
     from tracksite.store import decoding, manifests, pack_files, reading
 
     log_run(store, 50, name="late")
-    with_points = {it.seq for it in reading.list_parts(store.root / "log", None) if "points" in it.file}
+    with_points = {
+        it.seq for it in reading.list_parts(store.root / "log", None) if "points" in it.file
+    }
     (part,) = (
         it
         for it in reading.list_parts(store.root / "log", None)

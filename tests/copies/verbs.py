@@ -270,9 +270,7 @@ def _gc(it: Copies, copy: int, store: LocalStore, which: int, value: int) -> Non
         if purging.with_log(store, [run_id]):
             return
         mine = {commit for commit in it.held[copy] if commit[0] == run_id}
-        stones = {
-            commit for commit in mine if it.said[commit].events[-1].name == "purged"
-        }
+        stones = {commit for commit in mine if it.said[commit].events[-1].name == "purged"}
         before = set(files_of(store.root / "log"))
         purging.purge(store, [run_id], at=NOW, by="me", why="", grace_s=(0.0, DAY_S)[value // 2])
         seq, writer = _tombstone(store, run_id, stones, before)
@@ -331,7 +329,9 @@ VERBS = {
 }
 ACTIONS = st.lists(
     st.tuples(
-        st.sampled_from([*VERBS, *"resume edit edit pack".split(), "goes on", *["bring"] * 3]),
+        st.sampled_from(
+            [*VERBS, *"resume resume edit edit pack gc gc".split(), "goes on", *["bring"] * 3]
+        ),
         st.integers(0, 2),
         st.integers(0, 3),
         st.integers(0, 3),

@@ -57,9 +57,10 @@ def read_points(
     if keys is not None:
         wanted &= pl.col("key").is_in(sorted(keys))
     loose = decode(found.loose, empty_points(), on_damage).filter(wanted)
-    packed = _once([*found.packed.values()], snapshot.superseded)
+    told = {part.hash for part, _ in found.loose}
+    packed = _once([*found.packed.values()], snapshot.superseded | told)
     if gone:
-        counted = _counted(snapshot, run_ids, gone) - {part.hash for part, _ in found.loose}
+        counted = _counted(snapshot, run_ids, gone) - told
         packed = packed.filter(pl.col("part").is_in(sorted(counted)))
         _name_lost(root, run_ids, gone, counted - set(packed["part"].unique()), on_damage)
     return pl.concat([packed.select(loose.columns), loose])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tracksite.errors import DamageError
 from tracksite.schema import Problem, Snapshot, runs_schema
 from tracksite.store import (
+    clearing,
     decoding,
     manifests,
     packs,
@@ -56,7 +57,8 @@ def _take(root: Path, wanted: frozenset[str] | None, *, final: bool) -> Snapshot
     manifest = manifests.in_force(root)
     problems += manifest.problems
     packed = _packed_rows(root, manifest, wanted, problems)
-    names = _not_packed(loose, packed)
+    lost = _lost_packs(root, manifest, problems)
+    names = _not_packed(loose, packed, _not_held(root, manifest, lost, loose))
     points = [part for part in names if part.table == "points"]
     with ThreadPoolExecutor() as pool, verdicts.on(root / "log", names) as known:
         patches = decoding.read_patches(root / "log", names, pool, problems, known, final=final)
@@ -71,7 +73,6 @@ def _take(root: Path, wanted: frozenset[str] | None, *, final: bool) -> Snapshot
         point_files = decoding.check_points(
             root / "log", points, pool, problems, known, final=final
         )
-    lost = _lost_packs(root, manifest, problems)
     for run_id, files in _packed_points(root, manifest, packed).items():
         point_files[run_id] = (*point_files.get(run_id, ()), *files)
     live = _counting(live, counted)
@@ -223,8 +224,24 @@ def _namer(file: str, problems: list[Problem]) -> Callable[[int], None]:
     return name
 
 
-def _not_packed(loose: Sequence[parts.PartName], packed: pl.DataFrame) -> list[parts.PartName]:
-    taken = _hashes(packed, loose)
+def _not_held(
+    root: Path, manifest: Manifest, lost: Sequence[PackFile], loose: Sequence[parts.PartName]
+) -> set[str]:
+    """Return the loose points that may stand in a pack that is not here, and in no other one."""
+    alone = [
+        part
+        for part in loose
+        if part.table == "points" and any(one.may_hold(part.run_id) for one in lost)
+    ]
+    beside = [one for one in manifest.points if any(one.may_hold(it.run_id) for it in alone)]
+    held = set[str]().union(*(clearing.points_held(root, one) for one in beside))
+    return {part.hash for part in alone} - held
+
+
+def _not_packed(
+    loose: Sequence[parts.PartName], packed: pl.DataFrame, not_held: set[str]
+) -> list[parts.PartName]:
+    taken = _hashes(packed, loose) - not_held
     return [part for part in loose if part.hash not in taken]
 
 
