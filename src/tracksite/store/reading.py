@@ -151,14 +151,38 @@ def list_segments(
         problems: gets one for each log that cannot be read.
         most_bytes: read no more of each than this; -1: all.
     """
-    found = []
+    found, gone = [], []
     for name in segment_names(folder, run_ids):
         try:
             found.append(_read_segment(folder, name, most_bytes))
         except OSError as error:
-            if problems is not None and error.errno not in GONE:
+            if error.errno in GONE:
+                gone.append(name.string)
+            elif problems is not None:
                 problems.append(_unreadable(name.string, error))
+    if gone and problems is not None:
+        problems += _hidden(folder, gone)
     return found
+
+
+def _hidden(folder: Path, files: Iterable[str]) -> list[Problem]:
+    """Name the logs that have a name and a size, and still cannot be opened.
+
+    Some mounts (rclone without a cache of writes) show what is in a file when it is closed. One
+    that is listed because the listing is late is not meant: a new file in the folder renews it.
+    """
+    clock_of(folder)
+    listed = set(names_in(folder, None)).intersection(files)
+    return [
+        Problem(
+            f"live/{file}",
+            file[:32],
+            f"{file} is being written and cannot be read before it is closed, on this mount: its "
+            f"run is seen when it ends; mount with a cache of writes to see it earlier",
+        )
+        for file in sorted(listed)
+        if (folder / file).is_file()
+    ]
 
 
 def _read_segment(folder: Path, name: re.Match[str], most_bytes: int) -> SegmentName:
@@ -179,7 +203,11 @@ def _read_segment(folder: Path, name: re.Match[str], most_bytes: int) -> Segment
 
 
 def unsaved(
-    segments: Iterable[SegmentName], have: Collection[str], problems: list[Problem] | None = None
+    segments: Iterable[SegmentName],
+    have: Collection[str],
+    problems: list[Problem] | None = None,
+    *,
+    final: bool = False,
 ) -> list[SegmentName]:
     """Return the logs that say what is in no part; those that are sealed are read now.
 
@@ -187,6 +215,7 @@ def unsaved(
         segments: as `list_segments` found them.
         have: the hashes of the parts that are known, loose and packed.
         problems: gets one for each log that cannot be read.
+        final: one that went meanwhile is such, too: it goes again and again.
 
     Raises:
         FileNotFoundError: one went meanwhile, so its parts are there: list them again.
@@ -199,7 +228,7 @@ def unsaved(
             try:
                 found.append(replace(segment, content=segment.path.read_bytes()))
             except OSError as error:
-                if error.errno in GONE:
+                if error.errno in GONE and not final:
                     raise FileNotFoundError(*error.args) from error
                 if problems is not None:
                     problems.append(_unreadable(segment.file, error))

@@ -98,7 +98,7 @@ def put(file: int, at: int, seal: Seal) -> None:
     """
     frame = seal.frame()
     system.write_at(file, frame, at)
-    os.ftruncate(file, at + len(frame))
+    system.cut(file, at + len(frame))
 
 
 def _read(body: bytes) -> Seal | None:

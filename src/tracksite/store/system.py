@@ -6,6 +6,7 @@ a test can take it away.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import mmap
 import os
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 WINDOWS = os.name == "nt"
 STILL_S = 0.5  # after which a file's time has to have moved when it was written to
-_CANNOT_RESERVE = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
+_CANNOT_RESERVE = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.ESPIPE)
 _CANNOT_SYNC = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EBADF)
 
 
@@ -80,6 +81,15 @@ def read_at(file: int, count: int, at: int) -> bytes:
     return found
 
 
+def can_read(file: int) -> bool:
+    """Tell whether a file that is being written can be read: not where rclone caches no writes."""
+    try:
+        read_at(file, 1, 0)
+    except OSError:
+        return False
+    return True
+
+
 def write_at(file: int, content: bytes, at: int) -> None:
     """Write bytes at a place of a file."""
     while content:
@@ -89,6 +99,16 @@ def write_at(file: int, content: bytes, at: int) -> None:
             os.lseek(file, at, os.SEEK_SET)
             written = os.write(file, content)
         content, at = content[written:], at + written
+
+
+def cut(file: int, size: int) -> None:
+    """Cut off what a file has beyond a size; one without such is not touched.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    if os.fstat(file).st_size > size:
+        os.ftruncate(file, size)
 
 
 def permit(file: int, *, writing: bool) -> None:
@@ -111,16 +131,18 @@ class Beat:
 def beat(file: int, before: Beat | None) -> Beat:
     """Give a file the time of its file system: a byte of it is written again.
 
-    Where that does not move the time, as some mounts do not, it is set by our clock.
+    Where that does not move the time, as on some mounts, or is refused, it is set by our clock.
     """
-    if head := read_at(file, 1, 0):
-        write_at(file, head, 0)
+    with contextlib.suppress(OSError):
+        if head := read_at(file, 1, 0):
+            write_at(file, head, 0)
     modified_ns, now = os.fstat(file).st_mtime_ns, time.monotonic()
     if before is None or modified_ns != before.modified_ns:
         return Beat(modified_ns, now)
     if now - before.at < STILL_S:
         return before
-    os.utime(file)
+    with contextlib.suppress(OSError):  # no sign of life is no loss
+        os.utime(file)
     return Beat(os.fstat(file).st_mtime_ns, now)
 
 

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ROTATE_BYTES = 1 << 26  # a live log of 2 million points becomes a part
-FULL_BYTES = 1 << 29  # at most, however fast a run logs: far below what a reader refuses
 AT_ONCE_MS = 100  # the first patch of a log counts as said with its header for so long
 OWNER_CALLS = 64  # in a row make a thread the owner of a segment that has none
 
@@ -280,7 +279,7 @@ class RunWriter:
                 message = f"run {self.run_id} has ended: start_run(run_id=...) resumes it"
                 raise StoreError(message)
             self._rotate()
-        if self._segment.used > FULL_BYTES and not self._segment.in_memory:
+        if self._segment.is_full:
             self._rotate()
         segment, thread = self._segment, get_ident()
         if segment.owner not in {0, thread}:
@@ -300,8 +299,7 @@ class RunWriter:
             self._lost += count
             warn_once(f"run {self.run_id} is losing points: its disk refuses and {error}")
             return True
-        self._warn(f"has no room ({error}): what is logged waits in memory")
-        self._rotate()
+        self._rotate()  # that warns where there is no room for another file either
         return False
 
     def _rotate(self) -> None:
