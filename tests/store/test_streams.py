@@ -11,7 +11,7 @@ import pytest
 
 from tests.faults.looks import look, steps
 from tests.store.test_writer import log_steps, one_run, points
-from tracksite.store import life, reading, segment, system
+from tracksite.store import ages, reading, segment, system
 from tracksite.store.ids import new_run_id
 from tracksite.store.recovery import recover
 from tracksite.store.verifying import verify
@@ -131,7 +131,7 @@ def test_a_log_that_only_a_late_listing_has_is_not_named(store, monkeypatch):
     name = f"{new_run_id()}.{'0' * 12}.5.wal"
     late, names_in = [name], reading.names_in
     monkeypatch.setattr(reading, "names_in", lambda *a: names_in(*a) + late)
-    monkeypatch.setattr(life, "clock_of", lambda _: late.clear() or 0.0)
+    monkeypatch.setattr(ages, "clock_of", lambda _: late.clear() or 0.0)
     assert not store.snapshot().problems
 
 
