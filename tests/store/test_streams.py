@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 import warnings
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from tests.faults.looks import look, steps
 from tests.store.test_writer import log_steps, one_run, points
 from tracksite.store import ages, reading, segment, system
+from tracksite.store import writer as writing
 from tracksite.store.ids import new_run_id
 from tracksite.store.recovery import recover
 from tracksite.store.verifying import verify
@@ -67,6 +70,13 @@ def streams(monkeypatch) -> Streams:
     return Streams(monkeypatch)
 
 
+@pytest.fixture
+def unwatched(monkeypatch) -> None:
+    """Let no thread sync a writer in the midst of a test."""
+    monkeypatch.setattr(writing, "_syncer", Mock())
+
+
+@pytest.mark.usefixtures("unwatched")
 def test_a_run_is_logged_and_ends_without_a_word(store, streams):
     """Each frame is in the file at once; the run is whole when it ends, and its log is sealed."""
     with warnings.catch_warnings():
@@ -74,7 +84,6 @@ def test_a_run_is_logged_and_ends_without_a_word(store, streams):
         writer = store.open_writer(new_run_id())
         log_steps(writer, 3000)
         writer.patch(status="finished")
-        writer.flush()
         (log,) = streams.open.values()
         assert Path(log).stat().st_size == writer._segment.used
         writer.close()
@@ -83,6 +92,31 @@ def test_a_run_is_logged_and_ends_without_a_word(store, streams):
     (listed,) = reading.list_segments(store.root / "live", None)
     assert listed.seal is not None
     assert not verify(store).problems
+
+
+@pytest.mark.usefixtures("unwatched")
+def test_a_run_is_seen_while_it_runs(store, streams, monkeypatch):
+    """What nobody can read is saved at once, then less and less often; its writer counts as alive.
+
+    So ranks meet in a run that goes on.
+    """
+    writer = store.open_writer(new_run_id())
+    writer.patch(status="running")
+    now, passed = time.monotonic, [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now() + passed[0])
+    for second in range(600):
+        passed[0] = second
+        log_steps(writer, 1)
+        writer.sync()
+        if not second:
+            assert one_run(store)["status"] == "running"
+            assert store.snapshot().alive == {writer.run_id}
+            assert not store.snapshot().problems
+            other = store.open_writer(writer.run_id, resume=True)
+    other.close()
+    writer.close()
+    assert len(points(store)) == 600
+    assert 8 <= len(list((store.root / "live").iterdir())) <= 16
 
 
 def test_what_a_killed_training_logged_is_there(store, streams):
@@ -108,6 +142,7 @@ def test_a_sign_of_life_is_given_by_our_clock(store, streams, monkeypatch):
     writer.close()
 
 
+@pytest.mark.usefixtures("unwatched")
 def test_what_is_hidden_is_named_and_costs_nothing(store, streams):
     """A log that is listed and cannot be opened is named; its run is there once it is closed."""
     other = store.open_writer(new_run_id())
@@ -148,6 +183,7 @@ def test_a_sealed_log_that_goes_again_and_again_is_named(store, monkeypatch):
     assert problem.run_id == writer.run_id
 
 
+@pytest.mark.usefixtures("unwatched")
 def test_frames_in_memory_are_not_without_a_bound(store, streams, monkeypatch):
     """A log that cannot be read back goes on in another one before it needs too much memory."""
     monkeypatch.setattr(segment, "MEMORY_BYTES", 1 << 16)

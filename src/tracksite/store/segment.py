@@ -52,10 +52,11 @@ class Segment:
         trouble: why the disk refused, if it did.
     """
 
-    def __init__(self, path: Path, owner: int = 0) -> None:
+    def __init__(self, path: Path, head: bytes, owner: int = 0) -> None:
         """Open `path` for writing; no error: `in_memory` says whether the disk refused."""
         self.path = path
-        self.used = 0
+        self.head = head
+        self.used = len(head)
         self.size = _FIRST_BYTES
         self.owner = 0
         self.keys: dict[str, int] = {}
@@ -63,7 +64,6 @@ class Segment:
         self.unsaid = True
         self.next: int | None = None
         self.follows = False
-        self.head = b""
         self._right_to_seal = [True]
         self.trouble: OSError | None = None
         self._file: int | None = None
@@ -72,7 +72,8 @@ class Segment:
         self._known = (0, b"")  # a place in the file, and what is there unless it was written over
         self._former: list[int] = []  # files that lost their name
         self._beat: system.Beat | None = None
-        self.buffer: mmap.mmap | bytearray | None = bytearray(_FIRST_BYTES)  # None: in the file
+        self.buffer: mmap.mmap | bytearray | None  # None: all is in the file alone
+        self.buffer = bytearray(head.ljust(_FIRST_BYTES, b"\0"))
         if self.settle():
             self.own(owner)
 
@@ -82,10 +83,14 @@ class Segment:
         return self._file is None
 
     @property
+    def is_hidden(self) -> bool:
+        """Whether nobody can read the file before it is closed, so that the frames are kept."""
+        return self._file is not None and isinstance(self.buffer, bytearray)
+
+    @property
     def is_full(self) -> bool:
         """Whether its writer has to go on in another one."""
-        most = MEMORY_BYTES // 2 if isinstance(self.buffer, bytearray) else FULL_BYTES
-        return self.used > most and not self.in_memory
+        return self.used > (MEMORY_BYTES // 2 if self.is_hidden else FULL_BYTES)
 
     def own(self, thread: int) -> None:
         """Let a thread append points without a lock, where the file is mapped."""
@@ -154,7 +159,7 @@ class Segment:
         if not self._entered:
             system.sync_folder(self.path.parent)
             self._entered = True
-        self._beat = system.beat(self._file, self._beat)
+        self._beat = system.beat(self._file, self._beat, readable=not self.is_hidden)
 
     def is_named(self) -> bool:
         """Return whether the file still has its name; one that cannot be looked at has."""
@@ -162,7 +167,7 @@ class Segment:
             return True
         try:
             there = self.path.stat()
-            if isinstance(self.buffer, bytearray) or os.path.samestat(os.fstat(self._file), there):
+            if self.is_hidden or os.path.samestat(os.fstat(self._file), there):
                 return True
             with self.path.open("rb") as other:  # some mounts number a file anew at each look
                 other.seek(self._known[0])
@@ -201,7 +206,7 @@ class Segment:
         Raises:
             OSError: the disk refuses.
         """
-        if self._file is None or isinstance(self.buffer, bytearray):
+        if self._file is None or self.is_hidden:
             return 0
         if isinstance(self.buffer, mmap.mmap) and os.fstat(self._file).st_size < self.size:
             system.reserve(self._file, self.size)  # or a touch beyond its end is a signal
@@ -278,9 +283,9 @@ class Segment:
             if size > MEMORY_BYTES:
                 raise OSError(errno.ENOBUFS, "the buffer in memory is full")
             self.buffer.extend(bytes(max(0, size - len(self.buffer))))
-        elif self._file is not None:
+        elif self._file is not None and self.buffer is not None:
             system.reserve(self._file, size)  # also where another program has cut it meanwhile
-            if self.buffer is not None and size > self.size:
+            if size > self.size:
                 self.buffer = system.mapped_anew(self.buffer, self._file, size)
                 self.owner = self.owner if self.buffer is not None else 0
         self.size = max(size, self.size)

@@ -128,13 +128,13 @@ class Beat:
     at: float
 
 
-def beat(file: int, before: Beat | None) -> Beat:
+def beat(file: int, before: Beat | None, *, readable: bool = True) -> Beat:
     """Give a file the time of its file system: a byte of it is written again.
 
     Where that does not move the time, as on some mounts, or is refused, it is set by our clock.
     """
     with contextlib.suppress(OSError):
-        if head := read_at(file, 1, 0):
+        if readable and (head := read_at(file, 1, 0)):
             write_at(file, head, 0)
     modified_ns, now = os.fstat(file).st_mtime_ns, time.monotonic()
     if before is None or modified_ns != before.modified_ns:
