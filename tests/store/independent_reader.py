@@ -14,6 +14,7 @@ import re
 import struct
 import time
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -112,9 +113,10 @@ def read_store(root: Path, now: float | None = None) -> Found:
     packed = packed_rows(root, runs_packs, found)
     parts = not_packed(loose, packed)
     saved = [*packed, *loose_rows(root, parts, found)]
+    commits = Counter(map(commit_of, saved))
     for row in saved:
         if points_of(row) and not row["points_part"]:
-            row["points_part"] = own(root, parts, row)
+            row["points_part"] = own(root, parts, row, commits[commit_of(row)] == 1)
     hashes = {row[name] for row in saved for name in ("part", "points_part")}
     logs = live_logs(root, live, set(map(commit_of, saved)), hashes, found)
     unsaved = [log.row for log in logs.values() if not is_saved(log.sealed, hashes)]
@@ -345,14 +347,15 @@ def not_packed(names: list[str], packed: list[Row]) -> dict[str, tuple[Commit, s
     }
 
 
-def length(row: Row) -> tuple[int, int, bool, int, bool, str]:
+def length(row: Row) -> tuple[int, int, bool, int, bool, bool, str]:
     """Return what the longest row of a commit has most of."""
     others = row.keys() - ITEM_KEYS.keys() - NOT_FOLDED - {"kind"}
     items = sum(len(row.get(name) or ()) for name in ITEM_KEYS)
     told = items + sum(row[name] is not None for name in others)
     ended = row.get("status") not in {None, "running"}
     long = row["length"] or 0
-    return points_of(row), long, ended, told, row["part"] is not None, row["part"] or ""
+    here = not (row["part"] and points_of(row) and not row["points_part"])
+    return points_of(row), long, ended, told, here, row["part"] is not None, row["part"] or ""
 
 
 def points_of(row: Row) -> int:
@@ -396,14 +399,17 @@ def loose_rows(root: Path, parts: dict[str, tuple[Commit, str, str]], found: Fou
     return rows
 
 
-def own(root: Path, parts: dict[str, tuple[Commit, str, str]], row: Row) -> str | None:
+def own(
+    root: Path, parts: dict[str, tuple[Commit, str, str]], row: Row, is_alone: bool
+) -> str | None:
     """Return the hash of the points part in `log/` of a row that names none."""
     mine = {
         digest: name
         for name, (commit, digest, table) in parts.items()
         if table == "points" and commit == commit_of(row)
     }
-    fits = [it for it in mine if len(mine) == 1 or rows_in(root, mine[it]) == points_of(row)]
+    sure = len(mine) == 1 and is_alone
+    fits = [it for it in mine if sure or rows_in(root, mine[it]) == points_of(row)]
     return max(fits, default=None)
 
 

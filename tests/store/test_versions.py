@@ -433,3 +433,23 @@ def test_a_damaged_long_row_leaves_the_short_version_whole(store):
     assert found.problems
     assert found.points[RUN] == steps(10)
     assert_read_alike(store.root)
+
+
+def test_points_of_a_shorter_version_do_not_stand_in_for_those_that_have_not_come(store):
+    """Of half a copy with the long row and the short version's points alone, the long one waits."""
+    name, (short, long) = cuts(store, [1, 3])
+    save_segment(store.root, short)
+    late = saved(store, long, "points")
+    content = late.read_bytes()
+    late.unlink()
+    (problem,) = store.snapshot().problems
+    assert "points of segment" in problem.message
+    assert look(store.root).states[RUN]["metrics"][0]["count"] == 30
+    assert_read_alike(store.root)
+    (store.root / "live" / name).write_bytes(long)
+    assert look(store.root).points[RUN] == steps(30)  # an equally long log has them
+    assert_read_alike(store.root)
+    (store.root / "live" / name).unlink()
+    late.write_bytes(content)
+    assert not store.snapshot().problems
+    assert look(store.root).points[RUN] == steps(30)

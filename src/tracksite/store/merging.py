@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tracksite.errors import DamageError
 from tracksite.schema import Problem
-from tracksite.store import disputes, manifests, packs, parts, reading
+from tracksite.store import disputes, manifests, marking, packs, parts, reading
 from tracksite.store.livelog import SEGMENT_NAME, used_bytes
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ def merge(
     Raises:
         OSError: the disk refuses.
     """
+    marking.upgrade(target.root)
     tally = _Tally(source.root, target.root, progress)
     _lay(tally, _artifacts(source.root))
     for _ in range(_PASSES):

@@ -95,8 +95,9 @@ def _with_packed_points(rows: pl.DataFrame) -> pl.DataFrame:
 def paired(folder: Path, rows: pl.DataFrame, points: Iterable[parts.PartName]) -> pl.DataFrame:
     """Return rows with the hashes of their points parts: those that lack it and are in `folder`.
 
-    Where a commit has several, a row's own is the one with as many points as the row is about.
-    A packed row may lack it, too: its points came after it was packed by format 1.
+    Where a commit has several parts or rows, a row's own is the one with as many points as the row
+    is about: of half a copy the part of another version may be here alone. A packed row may lack
+    it, too: its points came after it was packed by format 1.
 
     Args:
         folder: the store's `log/`.
@@ -109,11 +110,13 @@ def paired(folder: Path, rows: pl.DataFrame, points: Iterable[parts.PartName]) -
     for part in points:
         known[part.commit].append(part)
     lacking = pl.col("points_part").is_null() & (points_of() > 0)
-    asked = rows.with_row_index("place").filter(lacking).select("place", *COMMIT, points_of())
+    alone = ~pl.struct(COMMIT).is_duplicated()
+    asked = rows.with_row_index("place").with_columns(points=points_of(), alone=alone)
+    asked = asked.filter(lacking).select("place", "points", "alone", *COMMIT)
     found = {
         place: own
-        for place, run_id, writer, seq, count in asked.iter_rows()
-        if (own := _own(folder, known[run_id, writer, seq], count))
+        for place, count, is_alone, *commit in asked.iter_rows()
+        if (own := _own(folder, known[tuple(commit)], count, alone=is_alone))
     }
     if not found:
         return rows
@@ -139,8 +142,8 @@ def chosen(folder: Path, names: Sequence[parts.PartName]) -> dict[str, parts.Par
     return {part.table: part for part in names if part.hash in hashes}
 
 
-def _own(folder: Path, candidates: list[parts.PartName], count: int) -> str | None:
-    if len(candidates) > 1:
+def _own(folder: Path, candidates: list[parts.PartName], count: int, *, alone: bool) -> str | None:
+    if len(candidates) > 1 or not alone:
         candidates = [part for part in candidates if _rows(folder, part) == count]
     return max((part.hash for part in candidates), default=None)
 
