@@ -131,7 +131,7 @@ def everything_said(copies: Copies) -> tuple[dict[Any, set[Any]], dict[str, set[
 
 def gathered(copies: Copies, order: tuple[int, ...], way: str, seed: int) -> LocalStore:
     """Bring the files of all copies together in a store of their own."""
-    target = copies.folder / f"{way}{seed}{order}"
+    target = copies.folder / f"{way}{len(list(copies.folder.iterdir()))}"
     store = open_store(target, create=True)
     for number in order:
         source = copies.hosts[number].root
@@ -147,12 +147,10 @@ def gathered(copies: Copies, order: tuple[int, ...], way: str, seed: int) -> Loc
 
 def assert_one_store(copies: Copies, draw: random.Random) -> None:
     """Assert that in whatever way the copies come together, they answer as the oracle does."""
-    expected = copies.expected()
+    expected, everything = copies.expected(), []
     orders = list(permutations(range(len(copies.hosts))))
-    everything, digests = [], set()
-    for way in ("copy", "merge", "halves", "halves"):
-        order, seed = draw.choice(orders), draw.randrange(1000)
-        store = gathered(copies, order, way, seed)
+    for way in (draw.choice(["copy", "merge", "halves"]), "halves"):
+        store = gathered(copies, draw.choice(orders), way, draw.randrange(1000))
         for _ in range(2):
             answer, whole = found_in(store)
             assert answer.states == expected.states, way
@@ -160,7 +158,6 @@ def assert_one_store(copies: Copies, draw: random.Random) -> None:
             everything.append(whole)
             problems = verify(store).problems
             assert {one.run_id for one in problems} == expected.incomplete, problems
-            digests.add(verify(store).digest)
             pack(store, 0.0)
     assert all(one == everything[0] for one in everything)
 

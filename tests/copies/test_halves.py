@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from tests.copies.places import copied, files_of, laid, names
 from tests.store.stores import assert_same, log_run, pack, seen
 from tracksite.site import build
+from tracksite.store import packing
 from tracksite.store.local import LocalStore, open_store
 from tracksite.store.verifying import verify
 
@@ -164,3 +166,35 @@ def test_an_older_copy_laid_over_a_store_takes_nothing_away(store, tmp_path):
     pack(store, grace_s=0)
     assert_same(store, before)
     shutil.rmtree(old.root)
+
+
+@pytest.mark.parametrize("first", ["manifest/", "packs/", "shuffled"])
+def test_what_was_merged_into_packs_that_are_not_here_is_read_where_it_was(
+    store, tmp_path, monkeypatch, first
+):
+    """While a copy brings manifests before the packs that they name, no run goes from view."""
+    expected = []
+    for number in range(4):
+        log_run(store, 5, name=f"run {number}")
+        expected.append(f"run {number}")
+        pack(store, grace_s=0)
+    target = copied(store.root, tmp_path / "target")
+    monkeypatch.setattr(packing, "SMALL_PACKS", 2)
+    log_run(store, 5, name="new")
+    pack(store, grace_s=0)
+    before = seen(target)[2].fill_nan(None)
+    files = files_of(store.root)
+    if first == "shuffled":
+        random.Random(5).shuffle(files)
+    else:
+        files.sort(key=lambda file: not file.startswith(first))
+    for file in files:
+        laid(store.root, target.root, [file])
+        _, folded, points = seen(target)
+        assert set(expected) <= set(folded["name"])
+        assert set(before.rows()) <= set(points.fill_nan(None).rows())
+        assert points.is_unique().all()
+    assert names(target.root) == sorted([*expected, "new"])
+    pack(target, grace_s=0)
+    assert names(target.root) == sorted([*expected, "new"])
+    assert not verify(target).problems

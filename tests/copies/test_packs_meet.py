@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -254,3 +255,14 @@ def test_a_pack_on_its_way_is_not_removed(store, tmp_path):
     copied(other.root, store.root)
     assert names(store.root) == ["one", "two"]
     assert_sound(store)
+
+
+def test_a_clock_that_is_ahead_shortens_no_grace(store, monkeypatch):
+    """How long something was replaced is told by the clock of the file system, not by ours."""
+    log_run(store, 3, name="one")
+    before = len(list((store.root / "log").iterdir()))
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() + 365 * 86_400)
+    for _ in range(2):
+        pack(store, grace_s=3600)
+    assert len(list((store.root / "log").iterdir())) == before

@@ -177,3 +177,20 @@ def test_a_purge_that_arrives_in_halves_serves_no_part_of_the_run(copies, tmp_pa
         copied(other.root, target)
         laid_in_halves(store.root, target, random.Random(seed), between)
         assert names(target) == ["kept"]
+
+
+def test_a_run_that_is_resumed_while_it_is_removed_stays_whole(copies, monkeypatch):
+    """Who goes on with a run between its tombstone and its removal keeps all of it."""
+    store, _, run_id = copies
+    look, looks = purging.look_again, []
+
+    def goes_on(root) -> None:
+        looks.append(root)
+        if len(looks) == 2:
+            gone_on(store, run_id)
+        look(root)
+
+    monkeypatch.setattr(purging, "look_again", goes_on)
+    purge(store, run_id)
+    assert names(store.root) == ["kept", "old"]
+    assert not store.snapshot().purged

@@ -106,7 +106,38 @@ def _together(root: Path, *, final: bool) -> Manifest:
         for name, message in damaged
         if name not in together.names
     ]
+    together = _with_what_is_here(root, together, found)
     return replace(together, problems=(*together.problems, *lost), whole=not lost)
+
+
+def _with_what_is_here(root: Path, together: Manifest, found: Iterable[Manifest]) -> Manifest:
+    """Return what is in force with packs that were replaced, while what replaced them is not here.
+
+    A copy may bring manifests before packs: until those come, what they stand for is read where it
+    was. A part that is in two packs counts once.
+    """
+    missing = together.files - here(root, together.files)
+    if not missing:
+        return together
+    replaced = frozenset[str]().union(*(one.replaced for one in found if not one.files & missing))
+    waiting = here(root, together.replaced - replaced)
+    runs = {file for one in found for file in one.runs if file.file in waiting}
+    points = {file for one in found for file in one.points if file.file in waiting}
+    return replace(
+        together,
+        runs=tuple(sorted({*together.runs, *runs})),
+        points=tuple(sorted({*together.points, *points})),
+    )
+
+
+def here(root: Path, files: Iterable[str]) -> set[str]:
+    """Return those of some packs that are in a store.
+
+    One that is not listed is asked for by its name: a mount may list late.
+    """
+    files = set(files)
+    listed = set(reading.names_in(root / "packs", None)) if files else set()
+    return {file for file in files if file in listed or (root / "packs" / file).is_file()}
 
 
 def union(found: Iterable[Manifest]) -> Manifest:

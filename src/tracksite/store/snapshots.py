@@ -136,13 +136,9 @@ def _waiting(counted: pl.DataFrame) -> list[Problem]:
 
 
 def _lost_packs(root: Path, manifest: Manifest, problems: list[Problem]) -> list[PackFile]:
-    """Return the packs of points that are not here, and name them.
-
-    One that is not listed is asked for by its name: a mount may list late.
-    """
-    there = set(reading.names_in(root / "packs", None)) if manifest.points else set()
-    unlisted = [one for one in manifest.points if one.file not in there]
-    lost = [one for one in unlisted if not (root / "packs" / one.file).is_file()]
+    """Return the packs of points that are not here, and name them."""
+    there = manifests.here(root, (one.file for one in manifest.points))
+    lost = [one for one in manifest.points if one.file not in there]
     problems += [Problem(f"packs/{one.file}", None, packs.not_here(one.file)) for one in lost]
     return lost
 
