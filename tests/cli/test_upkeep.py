@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from click.testing import CliRunner, Result
@@ -11,6 +13,8 @@ from click.testing import CliRunner, Result
 from tests.store.stores import log_run
 from tests.store.test_writer import run_script
 from tracksite.cli.app import app
+from tracksite.store import leaving
+from tracksite.store.ids import new_run_id
 from tracksite.store.local import LocalStore, open_store
 
 
@@ -33,6 +37,26 @@ def test_pack_says_what_it_did(store):
     assert done.exit_code == 0
     assert "Packed 3 files, removed 3" in done.stderr
     assert run("verify").stdout == before
+
+
+@pytest.mark.parametrize("how", ["was killed", "ended without libraries"])
+def test_pack_says_whose_logs_it_saved(store, monkeypatch, how):
+    """A run that left its log behind has ended, but need not have been interrupted."""
+    if how == "was killed":
+        child = run_script(store, "os.write(1, b'x'); os.kill(os.getpid(), 9)")
+        child.communicate()
+    else:
+        with monkeypatch.context() as patched, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it is said that runs are only logged here
+            patched.setattr(leaving, "save_segment", Mock(side_effect=ImportError("pyarrow")))
+            writer = store.open_writer(new_run_id())
+            writer.patch(status="finished")
+            writer.close()
+    done = run("pack")
+    assert "Saved what 1 runs left in live logs: their processes have ended." in done.stderr
+    assert "interrupted" not in done.stderr
+    assert len(store.snapshot().stamps) == 1
+    assert "Saved" not in run("pack").stderr
 
 
 @pytest.mark.parametrize("age", ["soon", "3", "-1d", "1.5h"])

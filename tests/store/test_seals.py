@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.faults.looks import look, steps
 from tests.store.test_upkeep import killed_run
 from tests.store.test_writer import log_steps, one_run, points
-from tracksite.store import ages, merging, packing, purging, reading, recovery, seals
+from tracksite.store import ages, leaving, merging, packing, purging, reading, recovery, seals
 from tracksite.store.ids import new_run_id
 from tracksite.store.livelog import SLOT, patch_frame
 from tracksite.store.local import open_store
@@ -338,6 +338,7 @@ def test_no_room_for_a_seal_is_no_error(store, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(seals, "put", refuse)
+    monkeypatch.setattr(leaving, "write_durably", refuse)
     run_id = logged(store)
     assert not list((store.root / "live").iterdir())
     assert look(store.root).points[run_id] == steps(3)

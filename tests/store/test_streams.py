@@ -213,3 +213,6 @@ def test_a_file_that_is_closed_under_its_writer(store, streams, monkeypatch):
     writer.close()
     assert len(points(store)) == 20
     assert not verify(store).problems
+    listed = reading.list_segments(store.root / "live", None)
+    assert len(listed) == 2
+    assert all(one.seal is not None and one.seal.saved for one in listed)

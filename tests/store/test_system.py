@@ -11,13 +11,17 @@ import subprocess
 import sys
 import textwrap
 import threading
+from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
+from click.testing import CliRunner
 
 import tracksite
 from tests.faults.looks import look, steps
 from tests.store.stores import log_run
 from tests.store.test_writer import log_steps, one_run, points
+from tracksite.cli.app import app
 from tracksite.store import ages, life, process, reading, syncing, system, verdicts
 from tracksite.store import writer as writing
 from tracksite.store.ids import new_run_id
@@ -85,14 +89,7 @@ def test_blocks_need_not_be_reserved(store, monkeypatch, number):
 
 def test_a_folder_that_cannot_be_synced_is_no_error(tmp_path, monkeypatch):
     """On SMB and some FUSE mounts fsync of a folder is EINVAL: stores, runs and artifacts work."""
-    sync = os.fsync
-
-    def refuse(file: int) -> None:
-        if stat.S_ISDIR(os.fstat(file).st_mode):
-            raise OSError(errno.EINVAL, "Invalid argument")
-        sync(file)
-
-    monkeypatch.setattr(os, "fsync", refuse)
+    no_folder_sync(monkeypatch)
     store = open_store(tmp_path / "runs", create=True)
     tracksite.set_tracking_uri(str(store.root))
     with tracksite.start_run():
@@ -182,16 +179,74 @@ def test_a_system_without_a_call(tmp_path, without):
 
 def test_a_store_without_hard_links(tmp_path, monkeypatch):
     """On exFAT and rclone mounts there are none: stores are made, logged to and read."""
-
-    def refuse(*_) -> None:
-        raise OSError(errno.EPERM, "Operation not permitted")
-
-    monkeypatch.setattr(os, "link", refuse)
+    no_links(monkeypatch)
     store = open_store(tmp_path / "runs", create=True)
     log_run(store)
     assert recover(store.root, now=0, grace_s=0) == []
     assert len(store.snapshot().stamps) == 1
     assert not verify(store).problems
+
+
+def no_links(monkeypatch) -> None:
+    """Take hard links away, as exFAT and rclone mounts do."""
+    monkeypatch.setattr(os, "link", Mock(side_effect=OSError(errno.EPERM, "no links")))
+
+
+def no_folder_sync(monkeypatch) -> None:
+    """Refuse to sync a folder, as SMB and some FUSE mounts do."""
+    sync = os.fsync
+
+    def refuse(file: int) -> None:
+        if stat.S_ISDIR(os.fstat(file).st_mode):
+            raise OSError(errno.EINVAL, "Invalid argument")
+        sync(file)
+
+    monkeypatch.setattr(os, "fsync", refuse)
+
+
+def command(*words: object) -> str:
+    """Run `tracksite`, which has to go well; return what it says."""
+    done = CliRunner().invoke(app, list(map(str, words)), prog_name="tracksite")
+    assert done.exit_code == 0, done.output
+    return done.stderr
+
+
+def logged_run(root: Path, text: str) -> str:
+    """Log a run with points and one artifact twice; return its id."""
+    tracksite.set_tracking_uri(str(root))
+    with tracksite.start_run() as run:
+        for step in range(3):
+            run.log_metric("loss", step / 7, step)
+        run.log_text("before", "a.txt")
+        run.log_text(text, "a.txt")
+    return run.info.run_id
+
+
+@pytest.mark.parametrize("take_away", [no_links, no_folder_sync])
+def test_upkeep_and_builds_on_poor_file_systems(tmp_path, monkeypatch, take_away):
+    """Pack, gc, merge, verify and build work without hard links, or the sync of folders."""
+    take_away(monkeypatch)
+    here, there = tmp_path / "here", tmp_path / "there"
+    run_ids = [logged_run(here, "here"), logged_run(there, "there")]
+    command("pack", here)
+    for _ in range(2):
+        command("merge", there, here)
+        command("pack", here, "--grace", "0h")
+        assert sorted(path.name for path in (here / "log").iterdir()) == []
+        found = look(here)
+        assert list(found.points.values()) == [steps(3), steps(3)]
+        assert not found.problems
+    site = tmp_path / "site"
+    command("build", here, "-o", site)
+    command("build", here, "-o", site)
+    shown = {path.read_text() for path in site.rglob("a*.txt")}
+    assert shown == {"here", "there"}
+    command("verify", here)
+    assert "Removed 2 runs" in command("gc", here, "--older-than", "0h", "--yes")
+    assert not look(here).points
+    command("merge", there, here)
+    assert not look(here).points.keys() & set(run_ids)
+    assert not verify(open_store(here)).problems
 
 
 def test_a_machine_without_names(store, monkeypatch):
@@ -246,6 +301,30 @@ def test_no_signal_is_sent_on_windows(monkeypatch):
     assert process.is_running(header) is None
     monkeypatch.setattr(ages, "recent_clock_of", lambda _: 1000.0)
     assert life.is_alive(header, reading.Path("log"), 1000.0)
+
+
+def test_a_run_lives_and_dies_on_windows(tmp_path, monkeypatch):
+    """Nobody is sent a signal there: who logs is alive by the log's time, and dead when it ages."""
+    signals: list[object] = []
+    monkeypatch.setattr(system, "WINDOWS", True)
+    monkeypatch.setattr(os, "kill", lambda *sent: signals.append(sent))
+    store = open_store(tmp_path / "runs", create=True)
+    writer = store.open_writer(new_run_id())
+    writer.patch(status="running")
+    log_steps(writer, 100)
+    assert one_run(store)["status"] == "running"
+    assert recover(store.root, now=1e12) == []
+    command("pack", store.root)
+    writer.close()
+    monkeypatch.setattr(writing, "_syncer", Mock())  # it gives no more signs of life
+    other = store.open_writer(writer.run_id, resume=True)
+    log_steps(other, 10)
+    (log,) = (it for it in (store.root / "live").iterdir() if str(other.seq) in it.name)
+    os.utime(log, (0, 0))
+    assert not store.snapshot().alive
+    other.close()
+    assert len(points(store)) == 110
+    assert signals == []
 
 
 def test_what_is_open_is_neither_renamed_nor_removed(store, monkeypatch):

@@ -81,7 +81,7 @@ def pack(*, store: str, grace: timedelta) -> None:
     )
     done = packing.pack(target.root, grace_s=grace_s)
     if recovered:
-        say(f"Saved what {len(recovered)} interrupted runs had logged.")
+        say(f"Saved what {len(recovered)} runs left in live logs: their processes have ended.")
     say(f"Packed {done.packed} files, removed {done.removed}; the packs are {done.files} files.")
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tracksite.store import seals
+from tracksite.store.parts import write_durably
 from tracksite.store.saving import Saved, save_segment
 from tracksite.store.seals import Seal
 from tracksite.store.syncing import warn_once
@@ -51,10 +52,28 @@ def leave(segment: Segment, saved: Saved | None) -> None:
         name = segment.path.name
         warn_once(f"{name} was damaged in {saved.damaged} places, which are lost: check the disk")
     seal = replace(saved.seal, next=segment.next)
-    with contextlib.suppress(OSError):  # no room for a seal: nothing is left, its parts are there
-        if seal.runs is not None or segment.follows:
-            segment.leave(lambda file, at: seals.put(file, at, seal))
-    segment.close(remove=True)
+    if seal.runs is None and not segment.follows:  # nothing was logged
+        segment.close(remove=True)
+        return
+    try:
+        segment.leave(lambda file, at: seals.put(file, at, seal))
+    except OSError:
+        _leave_copy(segment, seal)
+    segment.close(remove=False)
+
+
+def _leave_copy(segment: Segment, seal: Seal) -> None:
+    """Put a sealed copy in the place of a log that takes no seal; none where there is no room.
+
+    A stream ends when a child process closes what it inherited: nothing can be added to it then.
+    """
+    frames = b""
+    with contextlib.suppress(OSError):
+        frames = segment.content()
+    segment.close(remove=True)  # its parts are there
+    with contextlib.suppress(OSError):
+        if frames:
+            write_durably(segment.path, frames + seal.frame())
 
 
 def _end(file: int, at: int, seal: Seal) -> None:
