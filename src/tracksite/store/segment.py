@@ -153,7 +153,7 @@ class Segment:
         if not self._entered:
             system.sync_folder(self.path.parent)
             self._entered = True
-        self._beat = system.beat(self._file, self._beat)
+        self._beat = system.beat(self._file, self._beat, rewritten=self._kept is None)
 
     def is_named(self) -> bool:
         """Return whether the file still has its name; one that cannot be looked at has."""

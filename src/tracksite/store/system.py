@@ -6,7 +6,6 @@ a test can take it away.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import mmap
 import os
@@ -118,14 +117,14 @@ class Beat:
     at: float
 
 
-def beat(file: int, before: Beat | None) -> Beat:
+def beat(file: int, before: Beat | None, *, rewritten: bool = True) -> Beat:
     """Give a file the time of its file system: a byte of it is written again.
 
-    Where that does not move the time, as some mounts do not, it is set by our clock.
+    Where that does not move the time, as some mounts do not, or must not be done (`rewritten` is
+    False: bytes are taken at the end alone), it is set by our clock.
     """
-    with contextlib.suppress(OSError):  # rclone without a cache takes bytes at the end alone
-        if head := read_at(file, 1, 0):
-            write_at(file, head, 0)
+    if rewritten and (head := read_at(file, 1, 0)):
+        write_at(file, head, 0)
     modified_ns, now = os.fstat(file).st_mtime_ns, time.monotonic()
     if before is None or modified_ns != before.modified_ns:
         return Beat(modified_ns, now)
