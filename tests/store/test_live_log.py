@@ -219,7 +219,11 @@ def only_at_the_end(monkeypatch) -> None:
         return call
 
     monkeypatch.setattr(os, "pwrite", pwrite)
-    monkeypatch.setattr(os, "pread", refuse(errno.EPERM))
+
+    def pread(file: int, count: int, at: int) -> bytes:
+        return refuse(errno.EPERM)() if at < os.fstat(file).st_size else b""  # the kernel's answer
+
+    monkeypatch.setattr(os, "pread", pread)
     monkeypatch.setattr(os, "ftruncate", refuse(errno.EPERM))
     monkeypatch.setattr(os, "posix_fallocate", refuse(errno.ESPIPE))
 

@@ -67,6 +67,7 @@ class Segment:
         self.trouble: OSError | None = None
         self._file: int | None = None
         self._kept: bytearray | None = None  # the frames, where the file cannot be read
+        self._asked = False  # whether it can
         self._entered = False  # durably, in its folder
         self._looked = 0  # `used` when `mend` looked last
         self._known = (0, b"")  # a place in the file, and what is there unless it was written over
@@ -118,6 +119,9 @@ class Segment:
                 self._kept.extend(bytes(max(0, end - len(self._kept))))
                 self._kept[at:end] = frame
             system.write_at(self._file, frame, at)
+            if not self._asked:  # an empty file may seem to be readable
+                self._asked = True
+                self._kept = None if system.is_readable(self._file) else self._kept
 
     def number(self, key: str) -> int:
         """Return the number of a metric key, which is named first if it is new; as `append`."""
@@ -140,7 +144,7 @@ class Segment:
         except OSError as error:
             self.trouble = error
             return False
-        if buffer is None and not system.is_readable(file):
+        if buffer is None:
             self._kept = bytearray((self.buffer or b"")[: self.used])
         self._file, self.buffer, self.trouble = file, buffer, None
         return True
