@@ -223,9 +223,12 @@ def only_at_the_end(monkeypatch) -> None:
     def pread(file: int, count: int, at: int) -> bytes:
         return refuse(errno.EPERM)() if at < os.fstat(file).st_size else b""  # the kernel's answer
 
+    def fallocate(file: int, *_: int) -> None:
+        refuse(errno.EPERM if os.fstat(file).st_size else errno.ESPIPE)()
+
     monkeypatch.setattr(os, "pread", pread)
     monkeypatch.setattr(os, "ftruncate", refuse(errno.EPERM))
-    monkeypatch.setattr(os, "posix_fallocate", refuse(errno.ESPIPE))
+    monkeypatch.setattr(os, "posix_fallocate", fallocate)
 
 
 def test_a_file_that_takes_bytes_at_its_end_alone_holds_each_point(store, only_at_the_end):

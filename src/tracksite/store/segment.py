@@ -282,7 +282,7 @@ class Segment:
             if size > MEMORY_BYTES:
                 raise OSError(errno.ENOBUFS, "the buffer in memory is full")
             self.buffer.extend(bytes(size - len(self.buffer)))
-        elif self._file is not None:
+        elif self._file is not None and self._kept is None:
             system.reserve(self._file, size)  # also where another program has cut it meanwhile
             if self.buffer is not None and size > self.size:
                 self.buffer = system.mapped_anew(self.buffer, self._file, size)
