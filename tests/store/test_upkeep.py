@@ -275,6 +275,25 @@ def test_a_run_in_progress_is_not_purged(store):
     assert ended in store.snapshot().stamps
 
 
+def test_a_log_that_cannot_be_opened_yet_is_named_by_a_merge(store, tmp_path, monkeypatch):
+    """Where a mount lists a log that is open elsewhere but does not show it, the merge says so."""
+    log_run(store, 5)
+    store.open_writer(new_run_id())
+    (log,) = store.root.glob("live/*.wal")
+    real = Path.open
+
+    def hidden(path: Path, *words, **named):
+        if path == log:
+            raise FileNotFoundError(2, "No such file or directory")
+        return real(path, *words, **named)
+
+    monkeypatch.setattr(Path, "open", hidden)
+    target = open_store(tmp_path / "all", create=True)
+    done = merging.merge(store, target)
+    assert [it.path for it in done.problems] == [f"live/{log.name}"]
+    assert len(target.snapshot().stamps) == 1
+
+
 def test_a_purge_outlives_a_merge_of_the_same_packs(store, tmp_path):
     """Packs that a purge has replaced stay replaced when an old copy brings them back."""
     kept, gone = log_run(store), log_run(store)

@@ -90,7 +90,7 @@ def run(*command: str) -> str:
         raise NotTriedError(f"{command[0]} hangs") from None
     if done.returncode:
         said = (done.stderr or done.stdout).strip().splitlines() or ["no reason given"]
-        raise NotTriedError(f"{command[0]}: {said[-1]}")
+        raise NotTriedError(f"{command[0]}: {said[0]}")
     return done.stdout.strip()
 
 

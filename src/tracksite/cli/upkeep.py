@@ -177,7 +177,7 @@ def merge(*, sources: tuple[str, ...], target: str) -> None:
             say(f"{problem.path}: {problem.message}")
         damaged += len(done.problems)
     if damaged:
-        raise StoreError(f"{damaged} damaged files were left out: restore them and merge again.")
+        raise StoreError(f"{damaged} files were left out: mend what is said above and merge again.")
 
 
 @click.command()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tracksite.errors import DamageError
+from tracksite.errors import DamageError, StoreError
 from tracksite.schema import Problem
 from tracksite.store import disputes, manifests, marking, packs, parts, reading
 from tracksite.store.livelog import SEGMENT_NAME, used_bytes
@@ -29,7 +29,7 @@ class Merged:
     Attributes:
         copied: how many files were copied.
         present: how many were there already.
-        problems: files of the source that were left out, because they are damaged.
+        problems: files of the source that were left out: damaged, or not to be opened yet.
         purged: runs of the source that the target has removed for good, and that stay away.
     """
 
@@ -50,6 +50,7 @@ class _Tally:
     disputed: set[str] = field(default_factory=set)
     present: set[str] = field(default_factory=set)
     problems: dict[str, Problem] = field(default_factory=dict)
+    went: set[str] = field(default_factory=set)  # in this pass, as it was to be copied
 
     def name(self, path: str, error: Exception) -> None:
         """Name a file that is left out."""
@@ -76,18 +77,28 @@ def merge(
     tally = _Tally(source.root, target.root, progress)
     _lay(tally, _artifacts(source.root))
     for _ in range(_PASSES):
+        tally.went.clear()
         whole = [_lay(tally, files) for files in _moving(source.root)]
         _lay_manifests(tally)
         if all(whole) and not _missing(tally):
             break
     _lay(tally, (it for it in _artifacts(source.root) if not (target.root / it).exists()))
     _settle(tally, target)
+    _name_unopened(tally)
     return Merged(
         len(tally.copied),
         len(tally.present - tally.copied),
         tuple(sorted(tally.problems.values(), key=lambda problem: problem.path)),
         _purged(source, target),
     )
+
+
+def _name_unopened(tally: _Tally) -> None:
+    """Name what is there and cannot be opened: on some mounts a file that is being written."""
+    for relative in sorted(tally.went):
+        path = tally.source / relative
+        if os.path.lexists(path):
+            tally.name(relative, StoreError(f"{path} cannot be opened yet: merge again later."))
 
 
 def _artifacts(root: Path) -> Iterator[str]:
@@ -131,6 +142,7 @@ def _lay(tally: _Tally, files: Iterable[str]) -> bool:
                 tally.present.add(relative)
         except FileNotFoundError:
             is_whole = False
+            tally.went.add(relative)
         except DamageError as error:
             tally.name(relative, error)
             if relative.startswith("artifacts/"):
