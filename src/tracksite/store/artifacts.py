@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from tracksite.errors import ArgumentError, DamageError, NotFoundError
 from tracksite.paths import inside
-from tracksite.store import disk_names, reading
+from tracksite.store import disk_names, listing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -247,7 +247,7 @@ def temporary_in(artifacts: Path) -> Path:
 def remove_abandoned(artifacts: Path, now: float | None = None) -> None:
     """Remove what writers that died left half written, a day later."""
     before = (time.time() if now is None else now) - ABANDONED_S
-    for name in reading.names_in(artifacts, None):
+    for name in listing.names_in(artifacts, None):
         if name.startswith("tmp-"):
             with contextlib.suppress(OSError):
                 if (artifacts / name).lstat().st_mtime < before:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from tracksite.errors import DamageError
 from tracksite.schema import FORMAT, FORMATS, Problem
-from tracksite.store import bounds, doubled, parts, reading
+from tracksite.store import bounds, doubled, listing, parts
 from tracksite.store.ids import new_run_id
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def in_force(root: Path) -> Manifest:
 
 def _together(root: Path, *, final: bool) -> Manifest:
     found, damaged = [], []
-    for name in counting(reading.names_in(root / "manifest", None)):
+    for name in counting(listing.names_in(root / "manifest", None)):
         try:
             found.append(read(root, name))
         except DamageError as error:

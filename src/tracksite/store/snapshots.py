@@ -10,6 +10,8 @@ from tracksite.errors import DamageError
 from tracksite.schema import Problem, Snapshot, runs_schema
 from tracksite.store import (
     decoding,
+    listing,
+    logs,
     manifests,
     packs,
     parts,
@@ -51,8 +53,8 @@ def _take(root: Path, wanted: frozenset[str] | None, *, final: bool) -> Snapshot
     import polars as pl
 
     problems: list[Problem] = []
-    listed = reading.list_segments(root / "live", wanted, problems)
-    loose = reading.list_parts(root / "log", wanted)
+    listed = logs.list_segments(root / "live", wanted, problems)
+    loose = listing.list_parts(root / "log", wanted)
     manifest = manifests.in_force(root)
     problems += manifest.problems
     packed = _packed_rows(root, manifest, wanted, problems)
@@ -63,7 +65,7 @@ def _take(root: Path, wanted: frozenset[str] | None, *, final: bool) -> Snapshot
         saved = versions.paired(root / "log", pl.concat([patches, packed]), points)
         if wanted is not None and tombstones.has_any(saved):
             return _only(_take(root, None, final=final), wanted)
-        segments = reading.unsaved(listed, _hashes(saved, listed), problems, final=final)
+        segments = logs.unsaved(listed, _hashes(saved, listed), problems, final=final)
         live, damaged = _live(segments, saved, problems)
         rows = _with_live(saved, live)
         counted = versions.longest(rows)
@@ -77,8 +79,8 @@ def _take(root: Path, wanted: frozenset[str] | None, *, final: bool) -> Snapshot
     live = _counting(live, counted)
     alive = [run.run_id for run in live if run.alive]
     alive += sorted(reading.going_on(listed, _commits(saved, listed)))
-    logs = {"live/{}.{}.{}.wal".format(*run.commit) for run in live}
-    problems += [problem for problem in damaged if problem.path in logs]
+    shown = {"live/{}.{}.{}.wal".format(*run.commit) for run in live}
+    problems += [problem for problem in damaged if problem.path in shown]
     verdict = tombstones.judged(counted)
     problems += [*verdict.problems, *_waiting(verdict.rows)]
     stamps = _stamps(names, packed, segments, alive, lost)
@@ -139,7 +141,7 @@ def _lost_packs(root: Path, manifest: Manifest, problems: list[Problem]) -> list
 
     One that is not listed is asked for by its name: a mount may list late.
     """
-    there = set(reading.names_in(root / "packs", None)) if manifest.points else set()
+    there = set(listing.names_in(root / "packs", None)) if manifest.points else set()
     unlisted = [one for one in manifest.points if one.file not in there]
     lost = [one for one in unlisted if not (root / "packs" / one.file).is_file()]
     problems += [Problem(f"packs/{one.file}", None, packs.not_here(one.file)) for one in lost]
@@ -147,7 +149,7 @@ def _lost_packs(root: Path, manifest: Manifest, problems: list[Problem]) -> list
 
 
 def _live(
-    segments: Sequence[reading.SegmentName], saved: pl.DataFrame, problems: list[Problem]
+    segments: Sequence[logs.SegmentName], saved: pl.DataFrame, problems: list[Problem]
 ) -> tuple[list[reading.LiveRun], list[Problem]]:
     """Return the live logs, and what is damaged in those that were saved: they may not count."""
     committed = _commits(saved, segments)
@@ -228,21 +230,21 @@ def _not_packed(loose: Sequence[parts.PartName], packed: pl.DataFrame) -> list[p
     return [part for part in loose if part.hash not in taken]
 
 
-def _hashes(rows: pl.DataFrame, beside: Iterable[parts.PartName | reading.SegmentName]) -> set[str]:
+def _hashes(rows: pl.DataFrame, beside: Iterable[parts.PartName | logs.SegmentName]) -> set[str]:
     """Return the hashes of the parts that rows stand for, of the runs of some parts or logs."""
     mine = _beside(rows, beside)
     return {*mine["part"].drop_nulls(), *mine["points_part"].drop_nulls()}
 
 
 def _commits(
-    rows: pl.DataFrame, beside: Iterable[parts.PartName | reading.LiveRun | reading.SegmentName]
+    rows: pl.DataFrame, beside: Iterable[parts.PartName | reading.LiveRun | logs.SegmentName]
 ) -> set[versions.Commit]:
     """Return the commits of rows, of the runs of some parts or live logs."""
     return set(_beside(rows, beside).select(versions.COMMIT).iter_rows())
 
 
 def _beside(
-    rows: pl.DataFrame, some: Iterable[parts.PartName | reading.LiveRun | reading.SegmentName]
+    rows: pl.DataFrame, some: Iterable[parts.PartName | reading.LiveRun | logs.SegmentName]
 ) -> pl.DataFrame:
     import polars as pl
 
@@ -267,7 +269,7 @@ def _packed_points(
 def _stamps(
     names: Iterable[parts.PartName],
     packed: pl.DataFrame,
-    segments: Iterable[reading.SegmentName],
+    segments: Iterable[logs.SegmentName],
     alive: Iterable[str],
     lost: Iterable[PackFile],
 ) -> dict[str, str]:
