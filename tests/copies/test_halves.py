@@ -56,15 +56,15 @@ def test_points_that_come_after_their_run_was_packed(store, tmp_path, times):
 
 def test_a_run_packed_by_format_1_without_its_points_gets_them(store, tmp_path):
     """A packed row that lacks its points part, as format 1 could write, finds it in `log/`."""
-    from tracksite.store import decoding, manifests, pack_files, reading
+    from tracksite.store import decoding, listing, manifests, pack_files
 
     log_run(store, 50, name="late")
     with_points = {
-        it.seq for it in reading.list_parts(store.root / "log", None) if "points" in it.file
+        it.seq for it in listing.list_parts(store.root / "log", None) if "points" in it.file
     }
     (part,) = (
         it
-        for it in reading.list_parts(store.root / "log", None)
+        for it in listing.list_parts(store.root / "log", None)
         if it.table == "runs" and it.seq in with_points
     )
     content = (part, decoding.checked(store.root / "log", part))

@@ -283,11 +283,11 @@ def _tombstone(
     store: LocalStore, run_id: str, known: set[Commit], before: set[str]
 ) -> tuple[int, str]:
     """Return the number and the writer of the tombstone that a purge has just written."""
-    from tracksite.store import reading
+    from tracksite.store import listing
 
     (new,) = [
         part
-        for part in reading.list_parts(store.root / "log", {run_id})
+        for part in listing.list_parts(store.root / "log", {run_id})
         if part.file not in before and part.commit not in known
     ]
     return new.seq, new.writer

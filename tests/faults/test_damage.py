@@ -16,7 +16,7 @@ from tests.faults.looks import Look, look, steps
 from tests.faults.tally import DOUBLED, FALSE, HURT, LOST, Tally
 from tests.store.stores import log_run, pack
 from tracksite.site import build
-from tracksite.store import reading
+from tracksite.store import logs, reading
 from tracksite.store.local import open_store
 from tracksite.store.verifying import verify
 
@@ -97,7 +97,7 @@ def test_a_live_log_cut_anywhere_gives_every_whole_point(tmp_path, tally):
     writer.close()
     for cut in range(len(content) + 1):
         log.write_bytes(content[:cut])
-        live = reading.read_live(reading.list_segments(log.parent, None), [])
+        live = reading.read_live(logs.list_segments(log.parent, None), [])
         found = Counter(
             ("loss", int(step), repr(float(value)))
             for run in live

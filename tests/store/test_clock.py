@@ -10,7 +10,7 @@ import pytest
 import tracksite
 from tests.store.test_writer import HEADER, one_run
 from tracksite.errors import DamageError
-from tracksite.store import clock, reading
+from tracksite.store import clock, logs, reading
 from tracksite.store import writer as writing
 from tracksite.store.ids import new_run_id
 from tracksite.store.livelog import patch_frame, point_frame
@@ -33,7 +33,7 @@ def shift(monkeypatch, nanoseconds: int) -> None:
 
 def live(store) -> LiveSegment:
     """Return what the only open live log says."""
-    found = reading.list_segments(store.root / "live", None)
+    found = logs.list_segments(store.root / "live", None)
     (segment,) = (one for one in found if one.seal is None)
     return reading.decode(segment)
 

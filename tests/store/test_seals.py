@@ -15,7 +15,17 @@ from hypothesis import strategies as st
 from tests.faults.looks import look, steps
 from tests.store.test_upkeep import killed_run
 from tests.store.test_writer import log_steps, one_run, points
-from tracksite.store import ages, leaving, merging, packing, purging, reading, recovery, seals
+from tracksite.store import (
+    ages,
+    leaving,
+    listing,
+    merging,
+    packing,
+    purging,
+    reading,
+    recovery,
+    seals,
+)
 from tracksite.store.ids import new_run_id
 from tracksite.store.livelog import SLOT, patch_frame
 from tracksite.store.local import open_store
@@ -86,7 +96,7 @@ def test_an_ended_run_leaves_its_log_sealed_and_short(store):
     path = only_log(store)
     seal = seals.find(path.read_bytes()[-seals.TAIL_BYTES :])
     assert seal
-    assert seal.is_in({part.hash for part in reading.list_parts(store.root / "log", None)})
+    assert seal.is_in({part.hash for part in listing.list_parts(store.root / "log", None)})
     assert stat.S_IMODE(path.stat().st_mode) & stat.S_IWUSR
     found = read_segment(path.read_bytes())
     assert found.sealed
@@ -119,7 +129,7 @@ def test_a_reader_whose_listing_is_old_reads_the_sealed_log(store, monkeypatch):
     run_id = logged(store)
     seen = look(store.root).run(run_id)
     with monkeypatch.context() as stale:
-        stale.setattr(reading, "list_parts", lambda *_: [])
+        stale.setattr(listing, "list_parts", lambda *_: [])
         assert points(store).height == 3
         assert one_run(store)["status"] == "finished"
         assert not store.snapshot().alive
@@ -146,10 +156,10 @@ def test_a_rotated_run_is_never_interrupted(store, monkeypatch):
     log_steps(writer, 3)
     before = only_log(store).name
     writer.save()
-    names = reading.names_in
+    names = listing.names_in
     with monkeypatch.context() as stale:
         stale.setattr(
-            reading,
+            listing,
             "names_in",
             lambda folder, ids: [before] if folder.name == "live" else names(folder, ids),
         )

@@ -13,7 +13,7 @@ import pytest
 
 from tests.faults.looks import look, steps
 from tests.store.test_writer import log_steps, one_run, points
-from tracksite.store import ages, reading, segment, system
+from tracksite.store import ages, listing, logs, segment, system
 from tracksite.store import writer as writing
 from tracksite.store.ids import new_run_id
 from tracksite.store.recovery import recover
@@ -89,7 +89,7 @@ def test_a_run_is_logged_and_ends_without_a_word(store, streams):
         writer.close()
     assert one_run(store)["status"] == "finished"
     assert len(points(store)) == 3000
-    (listed,) = reading.list_segments(store.root / "live", None)
+    (listed,) = logs.list_segments(store.root / "live", None)
     assert listed.seal is not None
     assert not verify(store).problems
 
@@ -164,8 +164,8 @@ def test_what_is_hidden_is_named_and_costs_nothing(store, streams):
 def test_a_log_that_only_a_late_listing_has_is_not_named(store, monkeypatch):
     """What was removed elsewhere, and is still listed here, is no problem."""
     name = f"{new_run_id()}.{'0' * 12}.5.wal"
-    late, names_in = [name], reading.names_in
-    monkeypatch.setattr(reading, "names_in", lambda *a: names_in(*a) + late)
+    late, names_in = [name], listing.names_in
+    monkeypatch.setattr(listing, "names_in", lambda *a: names_in(*a) + late)
     monkeypatch.setattr(ages, "clock_of", lambda _: late.clear() or 0.0)
     assert not store.snapshot().problems
 
@@ -213,6 +213,6 @@ def test_a_file_that_is_closed_under_its_writer(store, streams, monkeypatch):
     writer.close()
     assert len(points(store)) == 20
     assert not verify(store).problems
-    listed = reading.list_segments(store.root / "live", None)
+    listed = logs.list_segments(store.root / "live", None)
     assert len(listed) == 2
     assert all(one.seal is not None and one.seal.saved for one in listed)

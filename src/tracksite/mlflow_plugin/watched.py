@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tracksite.store import reading, seals
+from tracksite.store import logs, reading, seals
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +23,7 @@ class Watched:
             return
         self._header = self._read()
         self._used = -(-len(self._header) // 32) * 32
-        self._header = self._header[: reading.HEADER_BYTES]
+        self._header = self._header[: logs.HEADER_BYTES]
         self._alive = self._lives()
 
     def changed(self) -> bool:
@@ -53,7 +53,7 @@ class Watched:
         except OSError:
             return False
         return reading.has_writer(
-            reading.SegmentName(
+            logs.SegmentName(
                 run_id,
                 writer,
                 int(number),

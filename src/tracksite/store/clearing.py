@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tracksite.errors import DamageError
-from tracksite.store import ages, bounds, manifests, packs, reading
+from tracksite.store import ages, bounds, listing, manifests, packs
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -51,7 +51,7 @@ def clear(root: Path, manifest: Manifest, *, grace_s: float, now: float | None =
 
 def _readable(root: Path) -> dict[str, Manifest]:
     found = {}
-    for name in filter(manifests.is_manifest, reading.names_in(root / "manifest", None)):
+    for name in filter(manifests.is_manifest, listing.names_in(root / "manifest", None)):
         try:
             found[name] = manifests.read(root, name)
         except (DamageError, FileNotFoundError):
@@ -61,7 +61,7 @@ def _readable(root: Path) -> dict[str, Manifest]:
 
 def _parts(root: Path, manifest: Manifest, settled: Collection[Manifest]) -> Iterator[Path]:
     """Yield the loose parts that are in packs, which were named for long enough and are here."""
-    loose = reading.list_parts(root / "log", None)
+    loose = listing.list_parts(root / "log", None)
     known = frozenset[str]().union(*(one.files for one in settled))
     hashes = {part.hash for part in loose}
     held: set[str] = set()
@@ -92,7 +92,7 @@ def _packs(
     root: Path, manifest: Manifest, settled: Collection[Manifest], now: float
 ) -> Iterator[Path]:
     """Yield the packs that stand in others, if all of those are here, and left-over ones."""
-    names = reading.names_in(root / "packs", None)
+    names = listing.names_in(root / "packs", None)
     if not manifest.whole or manifest.files - set(names):
         return
     replaced = frozenset[str]().union(*(one.replaced for one in settled))

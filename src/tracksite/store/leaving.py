@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from tracksite.errors import StoreError
 from tracksite.store import seals
 from tracksite.store.parts import write_durably
 from tracksite.store.saving import Saved, save_segment
@@ -17,6 +19,43 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tracksite.store.segment import Segment
+
+
+class Leaving:
+    """The sealed segments of one writer, until they are parts.
+
+    Attributes:
+        segments: those that are not saved yet, the oldest first.
+        turn: held by who saves them, or brings a live log to disk.
+    """
+
+    def __init__(self, root: Path, run_id: str) -> None:
+        """Begin with none, of a run of the store at `root`."""
+        self.segments: list[Segment] = []
+        self.turn = threading.RLock()  # re-entrant, because a signal handler may save
+        self._root, self._run_id = root, run_id
+
+    def save(self) -> None:
+        """Make parts of all.
+
+        Raises:
+            StoreError: the disk refuses; what is left is kept.
+        """
+        with self.turn:
+            while self.segments:
+                segment = self.segments[0]
+                try:
+                    saved = saved_or_kept(self._root, segment)
+                except (OSError, ValueError) as error:
+                    if segment not in self.segments:
+                        continue  # a signal handler has saved it meanwhile
+                    message = f"run {self._run_id} is not saved in {self._root / 'log'} ({error})"
+                    where = "only in memory" if segment.in_memory else "in its live log"
+                    message += f": make room or mend permissions; it is kept {where}"
+                    raise StoreError(message) from error
+                if segment in self.segments:
+                    self.segments.remove(segment)
+                leave(segment, saved)
 
 
 def saved_or_kept(root: Path, segment: Segment) -> Saved | None:

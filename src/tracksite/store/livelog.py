@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -61,6 +61,23 @@ def series_frame(
     """Return the frame of many points of one key: columns of at most SERIES_CHUNK values."""
     columns = b"".join(column.tobytes() for column in (steps, times, values))
     return _long_frame(SERIES, SERIES_HEAD.pack(key, 0, len(values)) + columns, b"\0")
+
+
+def series_frames(
+    values: Sequence[float], steps: Sequence[int], times_us: Sequence[int]
+) -> Iterator[tuple[int, Callable[[int], bytes]]]:
+    """Yield how many points there are in each frame of a series, and what makes it for a key."""
+    import numpy as np
+
+    columns = (
+        np.ascontiguousarray(steps, dtype="<i8"),
+        np.ascontiguousarray(times_us, dtype="<i8"),
+        np.ascontiguousarray(values, dtype="<f8"),
+    )
+    for start in range(0, len(columns[0]), SERIES_CHUNK):
+        end = start + SERIES_CHUNK
+        chunk = (columns[0][start:end], columns[1][start:end], columns[2][start:end])
+        yield len(chunk[0]), lambda key, chunk=chunk: series_frame(key, *chunk)  # type: ignore[misc]
 
 
 def _long_frame(mark: int, content: bytes, padding: bytes) -> bytes:

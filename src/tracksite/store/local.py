@@ -10,7 +10,18 @@ from urllib.parse import unquote, urlsplit
 
 from tracksite.errors import DamageError, NotFoundError, StoreError
 from tracksite.schema import FORMAT, FORMATS, Snapshot
-from tracksite.store import clock, doubled, edits, marking, packs, parts, reading, snapshots
+from tracksite.store import (
+    clock,
+    doubled,
+    edits,
+    listing,
+    logs,
+    marking,
+    packs,
+    parts,
+    reading,
+    snapshots,
+)
 from tracksite.store.ids import check_run_id, new_writer
 from tracksite.store.patches import merge, normalise, to_table
 from tracksite.store.writer import RunWriter
@@ -100,11 +111,11 @@ class LocalStore:
 
         No part is opened.
         """
-        segments = reading.list_segments(self.root / "live", None)
+        segments = logs.list_segments(self.root / "live", None)
         loose = self._parts(None)
         names = sorted(part.file for part in loose)
         for folder in ("manifest", "packs"):
-            names += sorted(reading.names_in(self.root / folder, None))
+            names += sorted(listing.names_in(self.root / folder, None))
         live = sorted(reading.going_on(segments, {part.commit for part in loose}))
         hashes = {part.hash for part in loose}
         live += sorted(
@@ -179,12 +190,12 @@ class LocalStore:
         return self._edits[part.hash]
 
     def _parts(self, run_ids: Collection[str] | None) -> list[parts.PartName]:
-        return reading.list_parts(self.root / "log", run_ids)
+        return listing.list_parts(self.root / "log", run_ids)
 
 
 def _make(folder: Path) -> None:
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:
-        if not folder.is_dir() and error.errno not in reading.READ_ONLY:
+        if not folder.is_dir() and error.errno not in listing.READ_ONLY:
             raise

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from tracksite.errors import DamageError
 from tracksite.schema import FORMAT, FORMATS, Problem
-from tracksite.store import bounds, doubled, parts, reading
+from tracksite.store import bounds, doubled, listing, parts
 from tracksite.store.ids import new_run_id
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def in_force(root: Path) -> Manifest:
 
 def _together(root: Path, *, final: bool) -> Manifest:
     found, damaged = [], []
-    for name in counting(reading.names_in(root / "manifest", None)):
+    for name in counting(listing.names_in(root / "manifest", None)):
         try:
             found.append(read(root, name))
         except DamageError as error:
@@ -136,7 +136,7 @@ def here(root: Path, files: Iterable[str]) -> set[str]:
     One that is not listed is asked for by its name: a mount may list late.
     """
     files = set(files)
-    listed = set(reading.names_in(root / "packs", None)) if files else set()
+    listed = set(listing.names_in(root / "packs", None)) if files else set()
     return {file for file in files if file in listed or (root / "packs" / file).is_file()}
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tracksite.errors import DamageError, StoreError
 from tracksite.schema import Problem
-from tracksite.store import disputes, manifests, marking, packs, parts, reading
+from tracksite.store import disputes, listing, manifests, marking, packs, parts
 from tracksite.store.livelog import SEGMENT_NAME, used_bytes
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _name_unopened(tally: _Tally) -> None:
 
 
 def _artifacts(root: Path) -> Iterator[str]:
-    for run_folder in sorted(reading.folders_in(root / "artifacts")):
+    for run_folder in sorted(listing.folders_in(root / "artifacts")):
         yield from sorted(_below(root, root / "artifacts" / run_folder))
 
 
@@ -125,7 +125,7 @@ def _moving(root: Path) -> Iterator[list[str]]:
         ("packs", packs.is_pack),
         ("audit", bool),
     ):
-        names = filter(is_ours, reading.names_in(root / folder, None))
+        names = filter(is_ours, listing.names_in(root / folder, None))
         yield [f"{folder}/{it}" for it in sorted(names, key=lambda name: (".runs." in name, name))]
 
 
@@ -157,7 +157,7 @@ def _lay_manifests(tally: _Tally) -> None:
 
     Manifests of format 1 are said anew: their names do not tell those of two copies apart.
     """
-    for name in manifests.counting(reading.names_in(tally.source / "manifest", None)):
+    for name in manifests.counting(listing.names_in(tally.source / "manifest", None)):
         relative = f"manifest/{name}"
         try:
             said = manifests.read(tally.source, name)
@@ -176,8 +176,8 @@ def _lay_manifests(tally: _Tally) -> None:
 def _missing(tally: _Tally) -> bool:
     """Return whether packs in force came too late to be listed, and are in the source by now."""
     wanted = manifests.in_force(tally.target).files
-    wanted -= set(reading.names_in(tally.target / "packs", None))
-    return bool(wanted & set(reading.names_in(tally.source / "packs", None)))
+    wanted -= set(listing.names_in(tally.target / "packs", None))
+    return bool(wanted & set(listing.names_in(tally.source / "packs", None)))
 
 
 def _settle(tally: _Tally, target: LocalStore) -> None:
@@ -190,7 +190,7 @@ def _settle(tally: _Tally, target: LocalStore) -> None:
 
 def _purged(source: LocalStore, target: LocalStore) -> tuple[str, ...]:
     """Return the runs of the source that stay away because the target has removed them."""
-    if not reading.names_in(target.root / "audit", None):
+    if not listing.names_in(target.root / "audit", None):
         return ()
     return tuple(sorted(target.snapshot().purged.keys() & source.snapshot().stamps.keys()))
 

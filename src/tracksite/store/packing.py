@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tracksite.errors import DamageError
-from tracksite.store import clearing, manifests, marking, packs, parts, reading, versions
+from tracksite.store import clearing, listing, manifests, marking, packs, parts, reading, versions
 from tracksite.store.pack_files import Batch, write_batch, write_runs
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def pack(root: Path, *, grace_s: float = GRACE_S, now: float | None = None) -> P
 
 def is_due(root: Path) -> bool:
     """Return whether the loose parts of a store have become so many that it should be packed."""
-    return len(reading.names_in(root / "log", None)) >= DUE_PARTS
+    return len(listing.names_in(root / "log", None)) >= DUE_PARTS
 
 
 def _pack_batch(root: Path) -> int:
@@ -83,7 +83,7 @@ def _loose(root: Path, manifest: Manifest) -> Batch:
     live = reading.open_logs(root)
     taken = packs.packed_hashes(root, manifest.runs)
     found: defaultdict[Commit, list[parts.PartName]] = defaultdict(list)
-    for part in reading.list_parts(root / "log", None):
+    for part in listing.list_parts(root / "log", None):
         if part.run_id not in live and part.hash not in taken:
             found[part.commit].append(part)
     return {

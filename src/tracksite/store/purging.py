@@ -19,6 +19,7 @@ from tracksite.store import (
     ages,
     clearing,
     decoding,
+    listing,
     manifests,
     pack_files,
     packs,
@@ -124,14 +125,14 @@ def _segments(root: Path, run_ids: Collection[str]) -> dict[str, set[str]]:
     """Return run_id → the segments that there are of it, tombstones left out."""
     import polars as pl
 
-    loose = reading.list_parts(root / "log", run_ids)
+    loose = listing.list_parts(root / "log", run_ids)
     said = [packs.packed_patches(root, one, run_ids) for one in manifests.in_force(root).runs]
     said.append(_loose_patches(root, loose))
     rows = pl.concat([decoding.empty_packed(), *said]).select(*versions.COMMIT, "purged")
     found: dict[str, set[str]] = {run_id: set() for run_id in run_ids}
     for part in loose:
         found[part.run_id].add(tombstones.segment_of(part.writer, part.seq))
-    for name in reading.segment_names(root / "live", run_ids):
+    for name in listing.segment_names(root / "live", run_ids):
         found[name["run_id"]].add(tombstones.segment_of(name["writer"], int(name["seq"])))
     for run_id, writer, seq, purged in rows.iter_rows():
         change = found[run_id].add if purged is None else found[run_id].discard
@@ -143,10 +144,10 @@ def _files_of(
     root: Path, segments: Mapping[str, Collection[str]], run_ids: Collection[str]
 ) -> Iterator[Path]:
     """Yield the logs and loose parts of segments, patches before their points."""
-    for name in reading.segment_names(root / "live", run_ids):
+    for name in listing.segment_names(root / "live", run_ids):
         if f"{name['writer']}.{name['seq']}" in segments[name["run_id"]]:
             yield root / "live" / name.string
-    loose = reading.list_parts(root / "log", run_ids)
+    loose = listing.list_parts(root / "log", run_ids)
     for part in sorted(loose, key=lambda part: part.table == "points"):
         if tombstones.segment_of(part.writer, part.seq) in segments[part.run_id]:
             yield root / "log" / part.file
@@ -185,7 +186,7 @@ def _loose_files(root: Path, run_ids: Collection[str]) -> list[Path]:
     return [
         root / folder / name
         for folder in ("live", "log")
-        for name in reading.names_in(root / folder, run_ids)
+        for name in listing.names_in(root / folder, run_ids)
     ]
 
 

@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from tracksite.errors import DamageError
-from tracksite.store import ages, life, parts, reading
+from tracksite.store import ages, life, listing, logs, parts, reading
 from tracksite.store.process import is_running
 from tracksite.store.saving import Saved, save_segment
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tracksite.schema import Problem
-    from tracksite.store.reading import SegmentName
+    from tracksite.store.logs import SegmentName
 
 SEALED_S = 3600.0  # a sealed log stays for an hour, for those who have not seen its parts
 
@@ -52,14 +52,14 @@ def recover(
         OSError: the disk refuses; nothing is lost.
     """
     live, known = root / "live", cache(packed)
-    found = reading.list_segments(live, None, most_bytes=reading.HEADER_BYTES)
+    found = logs.list_segments(live, None, most_bytes=logs.HEADER_BYTES)
     if not found:
         return []
     clock = ages.recent_clock_of(live)
     over = [one for one in found if _is_over(one, min(now, clock), others=others)]
     new = [one.run_id for one in over if _save(root, one, known)]
     if over:
-        found = reading.list_segments(live, None, most_bytes=reading.HEADER_BYTES)
+        found = logs.list_segments(live, None, most_bytes=logs.HEADER_BYTES)
     _remove_sealed([one for one in found if _is_old(one, clock, grace_s)], root, known)
     return sorted(set(new))
 
@@ -72,7 +72,7 @@ def _is_over(segment: SegmentName, now: float, *, others: bool) -> bool:
     if segment.blank:  # killed before it said who it is
         return abandoned
     try:
-        header = reading.decode(segment, reading.HEADER_BYTES).header
+        header = reading.decode(segment, logs.HEADER_BYTES).header
     except DamageError:
         return False
     running = is_running(header)
@@ -91,9 +91,9 @@ def _save(root: Path, segment: SegmentName, packed: Callable[[], Collection[str]
     problems: list[Problem] = []
     if not reading.read_live([whole], problems) or problems:
         return False
-    before = {part.hash for part in reading.list_parts(root / "log", {segment.run_id})}
+    before = {part.hash for part in listing.list_parts(root / "log", {segment.run_id})}
     saved = save_segment(root, whole.content, packed())
-    header = reading.decode(whole, reading.HEADER_BYTES).header
+    header = reading.decode(whole, logs.HEADER_BYTES).header
     if segment.seal is not None or is_running(header) is False:
         _seal(segment.path, whole.content, saved)
     return saved.seal.runs is not None and saved.seal.runs not in before
@@ -117,7 +117,7 @@ def _remove_sealed(
     """Remove sealed logs whose parts are there."""
     if not segments:
         return
-    loose = {part.hash for part in reading.list_parts(root / "log", None)}
+    loose = {part.hash for part in listing.list_parts(root / "log", None)}
     for one in segments:
         if one.seal and (one.seal.is_in(loose) or one.seal.is_in({*loose, *packed()})):
             one.path.unlink(missing_ok=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tracksite.errors import ArgumentError, NotFoundError
 from tracksite.paths import inside
-from tracksite.store import ages, artifacts, disk_names, edits, reading
+from tracksite.store import ages, artifacts, disk_names, edits, listing, reading
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,7 +91,7 @@ def remove_superseded(folder: Path, rows: Sequence[Row], *, grace_s: float, now:
 def remove_abandoned(folder: Path, now: float | None = None) -> None:
     """Remove what writers that died left half written, a day later."""
     before = (time.time() if now is None else now) - _ABANDONED_S
-    for name in reading.names_in(folder, None):
+    for name in listing.names_in(folder, None):
         if name.startswith("tmp-"):
             with contextlib.suppress(OSError):
                 if (folder / name).lstat().st_mtime < before:

@@ -144,7 +144,9 @@ class Segment:
         if self._file is not None:
             return True
         try:
-            file, buffer = _made(self.path, self.size, bytes((self.buffer or b"")[: self.used]))
+            file, buffer = system.new_log(
+                self.path, self.size, bytes((self.buffer or b"")[: self.used])
+            )
         except OSError as error:
             self.trouble = error
             return False
@@ -186,7 +188,7 @@ class Segment:
         if self._file is None:
             return
         try:
-            file, buffer = _made(temporary, self.size, self._frames())
+            file, buffer = system.new_log(temporary, self.size, self._frames())
             temporary.replace(self.path)
         except OSError as error:
             temporary.unlink(missing_ok=True)
@@ -289,28 +291,3 @@ class Segment:
                 self.buffer = system.mapped_anew(self.buffer, self._file, size)
                 self.owner = self.owner if self.buffer is not None else 0
         self.size = max(size, self.size)
-
-
-def _made(path: Path, size: int, frames: bytes) -> tuple[int, mmap.mmap | bytearray | None]:
-    """Return a new file that holds some frames, and its mapping.
-
-    Where it cannot be mapped that is None, and where it cannot even be read the frames in memory.
-
-    Raises:
-        OSError: the disk refuses, or there is such a file; no new one is left behind.
-    """
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
-    try:
-        mapping = system.mapped(file, size) if system.reserve(file, size) else None
-        if mapping is None:
-            system.write_at(file, frames, 0)
-        else:
-            mapping[: len(frames)] = frames
-    except OSError:
-        os.close(file)
-        path.unlink(missing_ok=True)
-        raise
-    system.permit(file, writing=False)
-    if mapping is None and not system.can_read(file):
-        return file, bytearray(frames.ljust(size, b"\0"))
-    return file, mapping

@@ -11,10 +11,13 @@ from tracksite.schema import Problem, Snapshot, runs_schema
 from tracksite.store import (
     clearing,
     decoding,
+    listing,
+    logs,
     manifests,
     packs,
     parts,
     reading,
+    stamping,
     tombstones,
     verdicts,
     versions,
@@ -52,8 +55,8 @@ def _take(root: Path, wanted: frozenset[str] | None, *, final: bool) -> Snapshot
     import polars as pl
 
     problems: list[Problem] = []
-    listed = reading.list_segments(root / "live", wanted, problems)
-    loose = reading.list_parts(root / "log", wanted)
+    listed = logs.list_segments(root / "live", wanted, problems)
+    loose = listing.list_parts(root / "log", wanted)
     manifest = manifests.in_force(root)
     problems += manifest.problems
     packed = _packed_rows(root, manifest, wanted, problems)
@@ -65,7 +68,7 @@ def _take(root: Path, wanted: frozenset[str] | None, *, final: bool) -> Snapshot
         saved = versions.paired(root / "log", pl.concat([patches, packed]), points)
         if wanted is not None and tombstones.has_any(saved):
             return _only(_take(root, None, final=final), wanted)
-        segments = reading.unsaved(listed, _hashes(saved, listed), problems, final=final)
+        segments = logs.unsaved(listed, _hashes(saved, listed), problems, final=final)
         live, damaged = _live(segments, saved, problems)
         rows = _with_live(saved, live)
         counted = versions.longest(rows)
@@ -78,11 +81,11 @@ def _take(root: Path, wanted: frozenset[str] | None, *, final: bool) -> Snapshot
     live = _counting(live, counted)
     alive = [run.run_id for run in live if run.alive]
     alive += sorted(reading.going_on(listed, _commits(saved, listed)))
-    logs = {"live/{}.{}.{}.wal".format(*run.commit) for run in live}
-    problems += [problem for problem in damaged if problem.path in logs]
+    shown = {"live/{}.{}.{}.wal".format(*run.commit) for run in live}
+    problems += [problem for problem in damaged if problem.path in shown]
     verdict = tombstones.judged(counted)
     problems += [*verdict.problems, *_waiting(verdict.rows)]
-    stamps = _stamps(names, packed, segments, alive, lost)
+    stamps = stamping.stamps(names, packed, segments, alive, lost)
     return Snapshot(
         root=str(root),
         patches=verdict.rows.select(runs_schema().names),
@@ -144,7 +147,7 @@ def _lost_packs(root: Path, manifest: Manifest, problems: list[Problem]) -> list
 
 
 def _live(
-    segments: Sequence[reading.SegmentName], saved: pl.DataFrame, problems: list[Problem]
+    segments: Sequence[logs.SegmentName], saved: pl.DataFrame, problems: list[Problem]
 ) -> tuple[list[reading.LiveRun], list[Problem]]:
     """Return the live logs, and what is damaged in those that were saved: they may not count."""
     committed = _commits(saved, segments)
@@ -241,21 +244,21 @@ def _not_packed(
     return [part for part in loose if part.hash not in taken]
 
 
-def _hashes(rows: pl.DataFrame, beside: Iterable[parts.PartName | reading.SegmentName]) -> set[str]:
+def _hashes(rows: pl.DataFrame, beside: Iterable[parts.PartName | logs.SegmentName]) -> set[str]:
     """Return the hashes of the parts that rows stand for, of the runs of some parts or logs."""
     mine = _beside(rows, beside)
     return {*mine["part"].drop_nulls(), *mine["points_part"].drop_nulls()}
 
 
 def _commits(
-    rows: pl.DataFrame, beside: Iterable[parts.PartName | reading.LiveRun | reading.SegmentName]
+    rows: pl.DataFrame, beside: Iterable[parts.PartName | reading.LiveRun | logs.SegmentName]
 ) -> set[versions.Commit]:
     """Return the commits of rows, of the runs of some parts or live logs."""
     return set(_beside(rows, beside).select(versions.COMMIT).iter_rows())
 
 
 def _beside(
-    rows: pl.DataFrame, some: Iterable[parts.PartName | reading.LiveRun | reading.SegmentName]
+    rows: pl.DataFrame, some: Iterable[parts.PartName | reading.LiveRun | logs.SegmentName]
 ) -> pl.DataFrame:
     import polars as pl
 
@@ -275,39 +278,3 @@ def _packed_points(
         for run_id in with_points.filter(with_points.is_between(one.first, one.last)):
             files[run_id] = files.get(run_id, ()) + path
     return files
-
-
-def _stamps(
-    names: Iterable[parts.PartName],
-    packed: pl.DataFrame,
-    segments: Iterable[reading.SegmentName],
-    alive: Iterable[str],
-    lost: Iterable[PackFile],
-) -> dict[str, str]:
-    """Return run_id → digest of what it is made of, the same for a part loose and packed.
-
-    Of a run whose points may be in a pack that is not here, that is a part of the digest, too.
-    """
-    import polars as pl
-
-    items = [(part.run_id, part.file) for part in names]
-    items += [(segment.run_id, segment.stamp) for segment in segments]
-    items += [(run_id, "alive") for run_id in alive]
-    with_points = packed.filter(pl.col("points_part").is_not_null())["run_id"].unique()
-    items += [
-        (run_id, f"without {one.file}")
-        for one in lost
-        for run_id in with_points.filter(with_points.is_between(one.first, one.last))
-    ]
-    begin = pl.concat_str("run_id", "writer", "seq", separator=".") + "-"
-    all_items = pl.concat(
-        [
-            pl.DataFrame(items, {"run_id": pl.String, "item": pl.String}, orient="row"),
-            packed.select("run_id", item=begin + pl.col("part") + ".runs.parquet"),
-            packed.filter(pl.col("points_part").is_not_null()).select(
-                "run_id", item=begin + pl.col("points_part") + ".points.parquet"
-            ),
-        ]
-    )
-    joined = all_items.sort("run_id", "item").group_by("run_id").agg(pl.col("item").str.join("\n"))
-    return {run_id: parts.digest(text.encode()) for run_id, text in joined.iter_rows()}

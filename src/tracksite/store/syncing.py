@@ -98,7 +98,7 @@ def _named(root: Path) -> Iterator[None]:
 
 
 def _recover(root: Path) -> None:
-    from tracksite.store.reading import names_in
+    from tracksite.store.listing import names_in
 
     if len(names_in(root / "live", None)) > 1:  # not only the log of who asks
         from tracksite.store.recovery import recover

@@ -120,6 +120,31 @@ def permit(file: int, *, writing: bool) -> None:
         return
 
 
+def new_log(path: Path, size: int, frames: bytes) -> tuple[int, mmap.mmap | bytearray | None]:
+    """Return a new file that holds some frames, and its mapping.
+
+    Where it cannot be mapped that is None, and where it cannot even be read the frames in memory.
+
+    Raises:
+        OSError: the disk refuses, or there is such a file; no new one is left behind.
+    """
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
+    try:
+        mapping = mapped(file, size) if reserve(file, size) else None
+        if mapping is None:
+            write_at(file, frames, 0)
+        else:
+            mapping[: len(frames)] = frames
+    except OSError:
+        os.close(file)
+        path.unlink(missing_ok=True)
+        raise
+    permit(file, writing=False)
+    if mapping is None and not can_read(file):
+        return file, bytearray(frames.ljust(size, b"\0"))
+    return file, mapping
+
+
 @dataclass(frozen=True)
 class Beat:
     """A sign of life: the time that it gave a file, and our own when it did."""

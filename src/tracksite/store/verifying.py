@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tracksite.errors import ArgumentError, DamageError, NotFoundError
 from tracksite.schema import Problem
-from tracksite.store import artifacts, bounds, edits, manifests, packs, parts, reading
+from tracksite.store import artifacts, bounds, edits, listing, manifests, packs, parts
 from tracksite.store.blocks import decode_blocks
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def _tree(leaves: list[bytes]) -> bytes:
 
 
 def _store_files(store: LocalStore) -> Iterator[_Check]:
-    for part in reading.list_parts(store.root / "log", None):
+    for part in listing.list_parts(store.root / "log", None):
         yield f"log/{part.file}", part.run_id, partial(_part, store.root, part)
     manifest = manifests.in_force(store.root)
     for one in (*manifest.runs, *manifest.points):

@@ -9,22 +9,20 @@ from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 from tracksite.errors import StoreError
-from tracksite.schema import FORMAT
-from tracksite.store import clock, system
+from tracksite.store import clock, process, system
 from tracksite.store.ids import import_writer, new_writer
-from tracksite.store.leaving import leave, saved_or_kept
+from tracksite.store.leaving import Leaving
 from tracksite.store.livelog import (
-    SERIES_CHUNK,
     SLOT,
     pack_crc,
     pack_point,
     patch_frame,
     point_frame,
     put_point,
-    series_frame,
+    series_frames,
 )
+from tracksite.store.pacing import Pace
 from tracksite.store.patches import normalise
-from tracksite.store.process import identity
 from tracksite.store.segment import Segment
 from tracksite.store.syncing import SYNC_S, Syncer, warn_once
 
@@ -32,8 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-ROTATE_BYTES = 1 << 26  # a live log of 2 million points becomes a part
-HIDDEN_S = 120.0  # for which a log that nobody can read is written at most: below a sign of life's
 AT_ONCE_MS = 100  # the first patch of a log counts as said with its header for so long
 OWNER_CALLS = 64  # in a row make a thread the owner of a segment that has none
 
@@ -88,14 +84,13 @@ class RunWriter:
         self._imported = imported
         self.writer_id = import_writer(run_id) if imported else new_writer()
         self._lock = threading.RLock()  # re-entrant, because a signal handler may log
-        self._saving = threading.RLock()
-        self._sealed: list[Segment] = []
+        self._left = Leaving(root, run_id)
         self._lost = 0
         self._closed = False
         self._thread, self._calls = 0, 0  # who logged last, and how often in a row
         self._tended = True  # a thread syncs each second; else each call looks if it is time
-        self._synced = self._opened = time.monotonic()
-        self._hidden_s = 0.0  # how long the log may be hidden from now on
+        self._synced = time.monotonic()
+        self._pace = Pace()
         self._segment = self._open(seq)
         _syncer.watch(self)
 
@@ -147,19 +142,8 @@ class RunWriter:
         self, key: str, values: Sequence[float], steps: Sequence[int], times_us: Sequence[int]
     ) -> None:
         """Log many points of one metric from equally long sequences or arrays."""
-        import numpy as np
-
-        columns = (
-            np.ascontiguousarray(steps, dtype="<i8"),
-            np.ascontiguousarray(times_us, dtype="<i8"),
-            np.ascontiguousarray(values, dtype="<f8"),
-        )
-        for start in range(0, len(columns[0]), SERIES_CHUNK):
-            chunk = [column[start : start + SERIES_CHUNK] for column in columns]
-            self._log(
-                lambda segment, chunk=chunk: series_frame(segment.number(key), *chunk),  # type: ignore[misc]
-                count=len(chunk[0]),
-            )
+        for count, frame in series_frames(values, steps, times_us):
+            self._log(lambda segment, frame=frame: frame(segment.number(key)), count)  # type: ignore[misc]
 
     def flush(self) -> None:
         """Bring what was logged so far to disk, in the live log: it is durable when this returns.
@@ -211,27 +195,15 @@ class RunWriter:
             if not segment.sealed:
                 segment.settle()
                 segment = self._guarded(segment)
-                if self._is_due(segment):
+                if not self._imported and self._pace.is_due(segment):  # an import splits by size
                     self._rotate()
-        with self._saving:
+        with self._left.turn:
             if not segment.sealed:
                 segment.sync()
-        if self._sealed:
+        if self._left.segments:
             self._save()
         if self._closed:
             _syncer.forget(self)
-
-    def _is_due(self, segment: Segment) -> bool:
-        """Return whether a log is to be saved while its run goes on; an import splits by size.
-
-        Where nobody can read it until then, it is so at once, and later less and less often.
-        """
-        if segment.in_memory or self._imported:
-            return False
-        if segment.is_hidden and time.monotonic() - self._opened >= self._hidden_s:
-            self._hidden_s = min(max(SYNC_S, 2 * self._hidden_s), HIDDEN_S)
-            return True
-        return segment.used > ROTATE_BYTES
 
     def _guarded(self, segment: Segment) -> Segment:
         """Undo what other programs did to the live log, and say so; return it as it is now."""
@@ -249,8 +221,8 @@ class RunWriter:
 
     def after_fork(self) -> None:
         """Become a writer of the child's own: the parent keeps its log, we never touch it."""
-        self._lock, self._saving = threading.RLock(), threading.RLock()
-        self.writer_id, self._sealed, self._lost = new_writer(), [], 0
+        self._lock, self._left = threading.RLock(), Leaving(self.root, self.run_id)
+        self.writer_id, self._lost = new_writer(), 0
         self._segment.close(remove=False)  # the child opens its own if it logs: most never do
 
     def _log(self, frame_for: Callable[[Segment], bytes], count: int = 1) -> None:
@@ -329,14 +301,16 @@ class RunWriter:
     def _seal(self) -> None:
         segment = self._segment
         if segment.seal():  # a signal handler may have done so just now
-            self._sealed.append(segment)
+            self._left.segments.append(segment)
 
     def _open(self, seq: int) -> Segment:
         name = f"{self.run_id}.{self.writer_id}.{seq}.wal"
         self._tended = _syncer.start()
-        self._opened = time.monotonic()
+        self._pace.begin()
         owner = get_ident() if self._tended else 0
-        segment = Segment(self.root / "live" / name, patch_frame(self._header(seq)), owner)
+        opened_at = (time.time_ns() + self.ahead_ns) // 1000
+        header = process.header(self.run_id, self._kind, self.writer_id, seq, opened_at)
+        segment = Segment(self.root / "live" / name, patch_frame(header), owner)
         if segment.in_memory:
             trouble = f"{self.root} cannot be written ({segment.trouble})"
             if self._strict:
@@ -345,33 +319,8 @@ class RunWriter:
             warn_once(f"{trouble}: {waits}", about=str(self.root))
         return segment
 
-    def _header(self, seq: int) -> dict[str, Any]:
-        return {
-            "format": FORMAT,
-            "run_id": self.run_id,
-            "kind": self._kind,
-            "writer": self.writer_id,
-            "seq": seq,
-            "opened_at": (time.time_ns() + self.ahead_ns) // 1000,
-            **identity(),
-        }
-
     def _save(self) -> None:
-        with self._saving:
-            while self._sealed:
-                segment = self._sealed[0]
-                try:
-                    saved = saved_or_kept(self.root, segment)
-                except (OSError, ValueError) as error:
-                    if segment not in self._sealed:
-                        continue  # a signal handler has saved it meanwhile
-                    message = f"run {self.run_id} is not saved in {self.root / 'log'} ({error})"
-                    where = "only in memory" if segment.in_memory else "in its live log"
-                    message += f": make room or mend permissions; it is kept {where}"
-                    raise StoreError(message) from error
-                if segment in self._sealed:
-                    self._sealed.remove(segment)
-                leave(segment, saved)
+        self._left.save()
         if self._lost:
             message = f"run {self.run_id} lost {self._lost} points: its disk refused for too long"
             raise StoreError(message)
