@@ -93,11 +93,6 @@ class Log:
     is_whole: bool
     sealed: Row | None
 
-    def is_in(self, hashes: set[str | None]) -> bool:
-        """Return whether it is sealed, and its parts have some of these hashes."""
-        said = self.sealed or {}
-        return "runs" in said and {said["runs"], said.get("points")} <= hashes | {None}
-
     def goes_on(self, commits: set[Commit]) -> bool:
         """Return whether it is open, or its writer goes on in a log that is not there yet."""
         if self.sealed is None:
@@ -120,9 +115,9 @@ def read_store(root: Path, now: float | None = None) -> Found:
     for row in saved:
         if points_of(row) and not row["points_part"]:
             row["points_part"] = own(root, parts, row)
-    logs = live_logs(root, live, set(map(commit_of, saved)), found)
     hashes = {row[name] for row in saved for name in ("part", "points_part")}
-    unsaved = [log.row for log in logs.values() if not log.is_in(hashes)]
+    logs = live_logs(root, live, set(map(commit_of, saved)), hashes, found)
+    unsaved = [log.row for log in logs.values() if not is_saved(log.sealed, hashes)]
     counting = longest([*saved, *unsaved])
     look_at_logs(root, logs, counting, set(map(commit_of, saved)), found, now)
     rows = judged(counting, found)
@@ -420,7 +415,9 @@ def rows_in(root: Path, name: str) -> int:
         return -1
 
 
-def live_logs(root: Path, names: list[str], commits: set[Commit], found: Found) -> dict[str, Log]:
+def live_logs(
+    root: Path, names: list[str], commits: set[Commit], hashes: set[str | None], found: Found
+) -> dict[str, Log]:
     """Return the live logs; damage is not named where there is a part of the commit."""
     logs = {}
     for name in names:
@@ -432,9 +429,25 @@ def live_logs(root: Path, names: list[str], commits: set[Commit], found: Found) 
             if content.strip(b"\0"):
                 logs[name] = live_log(content, (match[1], match[2], int(match[3])))
         except (DamageError, ValueError, KeyError):
-            if (match[1], match[2], int(match[3])) not in commits:
+            is_known = (match[1], match[2], int(match[3])) in commits
+            if not is_known and not is_saved(seal_of(content), hashes):
                 found.damaged.add(f"live/{name}")
     return logs
+
+
+def seal_of(content: bytes) -> Row | None:
+    """Return what the seal of a log says: its last frame, with nothing behind it."""
+    seal = None
+    for frame, end in frames(content):
+        is_seal = isinstance(frame, dict) and "sealed" in frame and end == len(content)
+        seal = frame["sealed"] if is_seal else None
+    return seal
+
+
+def is_saved(seal: Row | None, hashes: set[str | None]) -> bool:
+    """Return whether a log is sealed, and its parts are those with some of these hashes."""
+    said = seal or {}
+    return "runs" in said and {said["runs"], said.get("points")} <= hashes | {None}
 
 
 def live_log(content: bytes, commit: Commit) -> Log:
@@ -443,15 +456,14 @@ def live_log(content: bytes, commit: Commit) -> Log:
     edits: dict[tuple[str, str], int] = {}
     names: dict[int, str] = {}
     numbered: list[Numbered] = []
-    is_whole, sealed, long = True, None, 0
+    is_whole, long = True, 0
     for frame, end in frames(content):
         if frame is None:
             is_whole = False
             continue
         if isinstance(frame, dict) and "sealed" in frame:
-            sealed = frame["sealed"] if end == len(content) else None
             continue
-        sealed, long = None, end
+        long = end
         if isinstance(frame, list):
             numbered += frame
         elif "key" in frame:
@@ -477,7 +489,7 @@ def live_log(content: bytes, commit: Commit) -> Log:
     row |= {"run_id": commit[0], "writer": commit[1], "seq": commit[2]}
     row |= {"part": None, "points_part": None, "length": long, "purged": None}
     row |= {"edits": [it for it in later if it["seq"] != commit[2]]}
-    return Log({**row, "timestamp": header["opened_at"]}, points, is_whole, sealed)
+    return Log({**row, "timestamp": header["opened_at"]}, points, is_whole, seal_of(content))
 
 
 def said_by(patch: Row) -> Iterator[tuple[str, str]]:

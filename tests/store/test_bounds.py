@@ -15,7 +15,7 @@ import pytest
 
 from tests.store.stores import log_run, pack, seen
 from tracksite.errors import DamageError
-from tracksite.schema import FORMAT_KEY, points_schema, runs_schema
+from tracksite.schema import FORMAT, FORMAT_KEY, points_schema, runs_schema
 from tracksite.store import bounds, packs, parts
 from tracksite.store.footer import schema_elements
 from tracksite.store.livelog import PATCH, SLOT, _long_frame, patch_frame
@@ -46,12 +46,12 @@ print(fold(snapshot).height, points.height, *[one.path for one in snapshot.probl
 
 
 def written(table: pa.Table, times: int = 1, **options) -> bytes:
-    """Return a table, so many times over, as Parquet that says format 1."""
+    """Return a table, so many times over, as Parquet of the format of today."""
     sink = io.BytesIO()
     with pq.ParquetWriter(sink, table.schema, store_schema=False, compression="zstd") as writer:
         for _ in range(times):
             writer.write_table(table, **options)
-        writer.add_key_value_metadata({FORMAT_KEY: b"1"})
+        writer.add_key_value_metadata({FORMAT_KEY: str(FORMAT).encode()})
     return sink.getvalue()
 
 
@@ -178,6 +178,7 @@ def one_patch() -> pa.Table:
     """Return the patch that the name of a laid part says."""
     schema = runs_schema()
     row = {"run_id": RUN, "kind": "run", "writer": WRITER, "seq": 0, "timestamp": 0}
+    row["metrics"] = [{"key": "loss", "count": 1, "nan_count": 0}]
     return pa.Table.from_pylist([row], schema=schema)
 
 
@@ -242,7 +243,7 @@ def test_pages_carry_checksums(store):
     pack(store, grace_s=0)
     for path in (store.root / "packs").glob("*.parquet"):
         of_points = ".points." in path.name
-        schema = packs.packed_points_schema() if of_points else packs.packed_schema()
+        schema = packs.packed_points_schema if of_points else packs.packed_schema
         content = bytearray(path.read_bytes())
         chunk = pq.read_metadata(path).row_group(0).column(0)
         end = (chunk.dictionary_page_offset or chunk.data_page_offset) + chunk.total_compressed_size

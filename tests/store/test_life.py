@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.store.test_writer import one_run, points, run_script
-from tracksite.store import life, process, recovery, system
+from tracksite.store import ages, life, process, recovery, system
 from tracksite.store.ids import new_run_id
 from tracksite.store.life import HEARTBEAT_LIMIT_S, is_alive
 from tracksite.store.process import identity, is_local, is_running
@@ -21,7 +21,7 @@ ELSEWHERE = {**identity(), "pid_space": "another boot/pid:[1]"}
 def _first_look(monkeypatch) -> None:
     """Let each test begin without having looked at anything."""
     monkeypatch.setattr(life, "_looks", {})
-    monkeypatch.setattr(life, "_clocks", {})
+    monkeypatch.setattr(ages, "_clocks", {})
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def pass_time(monkeypatch, seconds: float) -> None:
 
 def test_another_machine_is_judged_by_its_sign_of_life(log, monkeypatch):
     """A log counts as alive for three minutes around the time of its file system."""
-    monkeypatch.setattr(life, "clock_of", lambda _: 1000.0)
+    monkeypatch.setattr(ages, "recent_clock_of", lambda _: 1000.0)
     for heartbeat in (1000 - HEARTBEAT_LIMIT_S + 1, 1000, 1000 + HEARTBEAT_LIMIT_S - 1):
         assert is_alive(ELSEWHERE, log.with_name(str(heartbeat)), heartbeat)
     for heartbeat in (1000 - HEARTBEAT_LIMIT_S, 1000 + HEARTBEAT_LIMIT_S):
@@ -57,12 +57,12 @@ def test_the_clock_is_that_of_the_file_system(log, monkeypatch):
 def test_a_store_that_cannot_be_written_is_held_against_our_clock(monkeypatch):
     """Where no file can be made the reader's own clock has to do."""
     monkeypatch.setattr(time, "time", lambda: 77.0)
-    assert life.clock_of(Path("/proc/nowhere")) == 77.0
+    assert ages.clock_of(Path("/proc/nowhere")) == 77.0
 
 
 def test_a_log_that_moved_between_two_looks_is_alive(log, monkeypatch):
     """Clocks that are an hour apart make no running run an interrupted one."""
-    monkeypatch.setattr(life, "clock_of", lambda _: 10_000.0)
+    monkeypatch.setattr(ages, "recent_clock_of", lambda _: 10_000.0)
     assert not is_alive(ELSEWHERE, log, 6000.0)
     assert is_alive(ELSEWHERE, log, 6001.0)
     pass_time(monkeypatch, HEARTBEAT_LIMIT_S - 1)
@@ -74,7 +74,7 @@ def test_a_log_that_moved_between_two_looks_is_alive(log, monkeypatch):
 
 def test_a_log_that_stood_still_for_long_enough_is_dead(log, monkeypatch):
     """A sign of life from a clock that is ahead counts no longer than one from ours."""
-    monkeypatch.setattr(life, "clock_of", lambda _: 1000.0)
+    monkeypatch.setattr(ages, "recent_clock_of", lambda _: 1000.0)
     assert is_alive(ELSEWHERE, log, 1100.0)
     pass_time(monkeypatch, HEARTBEAT_LIMIT_S)
     assert not is_alive(ELSEWHERE, log, 1100.0)
@@ -148,3 +148,15 @@ def test_the_log_of_another_machine_is_saved_and_stays(store, monkeypatch):
     writer.point("loss", 2, 1, 0)
     writer.close()
     assert sorted(points(store)["step"]) == [0, 1]
+
+
+def test_the_clock_of_a_folder_is_asked_for_now_and_then(log, monkeypatch):
+    """Who looks at a thousand logs makes one file to learn the time, and another one later."""
+    asked = []
+    monkeypatch.setattr(ages, "clock_of", lambda folder: asked.append(folder) or 5.0)
+    assert ages.recent_clock_of(log.parent) == 5.0
+    assert 5.0 <= ages.recent_clock_of(log.parent) < 15.0
+    assert len(asked) == 1
+    pass_time(monkeypatch, 11)
+    assert ages.recent_clock_of(log.parent) == 5.0
+    assert len(asked) == 2

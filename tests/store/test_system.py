@@ -18,7 +18,7 @@ import tracksite
 from tests.faults.looks import look, steps
 from tests.store.stores import log_run
 from tests.store.test_writer import log_steps, one_run, points
-from tracksite.store import life, process, reading, syncing, system, verdicts
+from tracksite.store import ages, life, process, reading, syncing, system, verdicts
 from tracksite.store import writer as writing
 from tracksite.store.ids import new_run_id
 from tracksite.store.local import open_store
@@ -244,7 +244,7 @@ def test_no_signal_is_sent_on_windows(monkeypatch):
     monkeypatch.setattr(os, "kill", lambda *_: pytest.fail("a signal was sent"))
     header = process.identity()
     assert process.is_running(header) is None
-    monkeypatch.setattr(life, "clock_of", lambda _: 1000.0)
+    monkeypatch.setattr(ages, "recent_clock_of", lambda _: 1000.0)
     assert life.is_alive(header, reading.Path("log"), 1000.0)
 
 

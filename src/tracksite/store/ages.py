@@ -13,6 +13,20 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+_CLOCK_S = 10.0  # for which we remember the time of a file system
+_clocks: dict[Path, tuple[float, float]] = {}  # folder → its time, and ours when it was that
+
+
+def recent_clock_of(folder: Path) -> float:
+    """Return the time of a folder's file system as `clock_of`, which is asked now and then."""
+    known, at = _clocks.get(folder, (0.0, -_CLOCK_S))
+    now = time.monotonic()
+    if now - at < _CLOCK_S:
+        return known + now - at
+    found = clock_of(folder)
+    _clocks[folder] = found, now
+    return found
+
 
 def clock_of(folder: Path) -> float:
     """Return the time of a folder's file system, seconds since 1970; ours where it is read-only."""

@@ -72,7 +72,7 @@ def open_parquet(
     except Exception as error:  # a decoder may raise anything on hostile bytes
         raise DamageError(f"{file} is not Parquet ({error}): restore it from a copy.") from error
     number = _format_of(file, opened.metadata)
-    _check_columns(file, opened.metadata.schema, _columns(schema(number)))
+    _check_columns(file, opened.metadata.schema, _columns(schema, number))
     _check_size(file, opened.metadata, most_bytes)
     return opened
 
@@ -124,13 +124,13 @@ def _format_of(file: str, metadata: pq.FileMetaData) -> int:
 
 
 @cache
-def _columns(schema: pa.Schema) -> pq.ParquetSchema:
-    """Return the columns that Parquet makes of an Arrow schema."""
+def _columns(schema: Callable[[int], pa.Schema], number: int) -> pq.ParquetSchema:
+    """Return the columns that Parquet makes of the Arrow schema of a format."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     sink = pa.BufferOutputStream()
-    with pq.ParquetWriter(sink, schema, store_schema=False):
+    with pq.ParquetWriter(sink, schema(number), store_schema=False):
         pass
     return pq.read_metadata(pa.BufferReader(sink.getvalue())).schema
 

@@ -8,19 +8,17 @@ process is alive, even if the clocks speak against it; one that did not for long
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tracksite.store import process
+from tracksite.store import ages, process
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 HEARTBEAT_LIMIT_S = 180.0  # for which a sign of life counts
 ABANDONED_S = 86_400.0  # after which a silent log of another machine is given up
-_CLOCK_S = 10.0  # for which we remember the time of a file system
 _MOST_LOOKS = 4096
 
 
@@ -34,7 +32,6 @@ class _Look:
 
 
 _looks: dict[Path, _Look] = {}
-_clocks: dict[Path, tuple[float, float]] = {}  # folder → its time, and ours when it was that
 
 
 def is_alive(header: dict[str, Any], log: Path, heartbeat: float) -> bool:
@@ -51,32 +48,13 @@ def is_alive(header: dict[str, Any], log: Path, heartbeat: float) -> bool:
     silent_s, moved = _looked(log, heartbeat)
     if silent_s >= HEARTBEAT_LIMIT_S:
         return False
-    return moved or abs(clock_of(log.parent) - heartbeat) < HEARTBEAT_LIMIT_S
+    return moved or abs(ages.recent_clock_of(log.parent) - heartbeat) < HEARTBEAT_LIMIT_S
 
 
 def is_abandoned(log: Path, heartbeat: float, now: float) -> bool:
     """Tell whether a log of another machine was silent for a day, also between looks of ours."""
     silent_s, moved = _looked(log, heartbeat)
     return now - heartbeat > ABANDONED_S and not (moved and silent_s < ABANDONED_S)
-
-
-def clock_of(folder: Path) -> float:
-    """Return the time of the file system that a folder is on; ours where it cannot be written."""
-    known, at = _clocks.get(folder, (0.0, -_CLOCK_S))
-    elapsed = time.monotonic() - at
-    if elapsed < _CLOCK_S:
-        return known + elapsed
-    probe = folder / f"tmp-{os.urandom(6).hex()}"
-    try:
-        probe.touch(exist_ok=False)
-        try:
-            found = probe.stat().st_mtime
-        finally:
-            probe.unlink(missing_ok=True)
-    except OSError:
-        return time.time()
-    _clocks[folder] = found, time.monotonic()
-    return found
 
 
 def _looked(log: Path, heartbeat: float) -> tuple[float, bool]:

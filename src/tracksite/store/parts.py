@@ -1,9 +1,9 @@
 """Parts: immutable Parquet files whose name carries the hash of their bytes.
 
-A name is `<run_id>.<writer>.<seq>-<hash>.<runs|points>.parquet`. `seq` is the Lamport clock of
-the run (Lamport, 1978, section 3): a writer starts above every number it can see, so patches are
-ordered without a clock. The `runs` part of a (run_id, writer, seq) is written after its `points`
-part and commits it: points without a `runs` part do not exist for readers.
+A name is `<run_id>.<writer>.<seq>-<hash>.<runs|points>.parquet`. `seq` says when its segment
+was begun, by `clock`: it is above every number that its writer knew of. The `runs` part of a
+(run_id, writer, seq) is written after its `points` part and commits it: points without a `runs`
+part do not exist for readers.
 """
 
 from __future__ import annotations

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from tracksite.errors import DamageError
 from tracksite.schema import KINDS, Problem, points_schema
-from tracksite.store import edits, parts, patches, points, seals
+from tracksite.store import ages, edits, parts, patches, points, seals
 from tracksite.store.bounds import MOST_BYTES
-from tracksite.store.life import clock_of, is_abandoned, is_alive
+from tracksite.store.life import is_abandoned, is_alive
 from tracksite.store.livelog import SEGMENT_NAME, SLOT
 from tracksite.store.replay import LiveSegment, read_segment
 
@@ -151,14 +151,48 @@ def list_segments(
         problems: gets one for each log that cannot be read.
         most_bytes: read no more of each than this; -1: all.
     """
-    found = []
+    found, gone = [], []
     for name in segment_names(folder, run_ids):
         try:
             found.append(_read_segment(folder, name, most_bytes))
         except OSError as error:
-            if problems is not None and error.errno not in GONE:
+            if error.errno == errno.ENOENT:
+                gone.append(name.string)
+            elif error.errno not in GONE and problems is not None:
                 problems.append(_unreadable(name.string, error))
+    if gone and problems is not None:
+        problems += _hidden(folder, set(gone) - set(map(_follower, found)))
     return found
+
+
+def _follower(segment: SegmentName) -> str:
+    """Return the name of the log in which the writer of a sealed one goes on, "" where in none."""
+    if segment.seal is None or segment.seal.next is None:
+        return ""
+    return f"{segment.run_id}.{segment.writer}.{segment.seal.next}.wal"
+
+
+def _hidden(folder: Path, files: Collection[str]) -> list[Problem]:
+    """Name the logs that have a name and a size, and still cannot be opened.
+
+    Some mounts (rclone without a cache of writes) show what is in a file when it is closed; its
+    writer saves what it holds now and then, so only the first log of a run is missed. One that is
+    listed because the listing is late is not meant: a new file in the folder renews it.
+    """
+    if not files:
+        return []
+    ages.clock_of(folder)
+    listed = set(names_in(folder, None)).intersection(files)
+    return [
+        Problem(
+            f"live/{file}",
+            file[:32],
+            f"{file} is being written and cannot be read before it is closed, on this mount: look "
+            f"again, or mount it with a cache of writes",
+        )
+        for file in sorted(listed)
+        if (folder / file).is_file()
+    ]
 
 
 def _read_segment(folder: Path, name: re.Match[str], most_bytes: int) -> SegmentName:
@@ -179,7 +213,11 @@ def _read_segment(folder: Path, name: re.Match[str], most_bytes: int) -> Segment
 
 
 def unsaved(
-    segments: Iterable[SegmentName], have: Collection[str], problems: list[Problem] | None = None
+    segments: Iterable[SegmentName],
+    have: Collection[str],
+    problems: list[Problem] | None = None,
+    *,
+    final: bool = False,
 ) -> list[SegmentName]:
     """Return the logs that say what is in no part; those that are sealed are read now.
 
@@ -187,6 +225,7 @@ def unsaved(
         segments: as `list_segments` found them.
         have: the hashes of the parts that are known, loose and packed.
         problems: gets one for each log that cannot be read.
+        final: one that went meanwhile is such, too: it goes again and again.
 
     Raises:
         FileNotFoundError: one went meanwhile, so its parts are there: list them again.
@@ -199,7 +238,7 @@ def unsaved(
             try:
                 found.append(replace(segment, content=segment.path.read_bytes()))
             except OSError as error:
-                if error.errno in GONE:
+                if error.errno in GONE and not final:
                     raise FileNotFoundError(*error.args) from error
                 if problems is not None:
                     problems.append(_unreadable(segment.file, error))
@@ -267,7 +306,7 @@ def open_logs(root: Path, run_ids: Collection[str] | None = None) -> set[str]:
 
 
 def _is_given_up(segment: SegmentName) -> bool:
-    clock = clock_of(segment.folder)
+    clock = ages.recent_clock_of(segment.folder)
     return is_abandoned(segment.path, segment.heartbeat, clock) and not has_writer(segment)
 
 

@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from tracksite.errors import DamageError
-from tracksite.store import life, parts, reading
+from tracksite.store import ages, life, parts, reading
 from tracksite.store.process import is_running
 from tracksite.store.saving import Saved, save_segment
 
@@ -55,7 +55,7 @@ def recover(
     found = reading.list_segments(live, None, most_bytes=reading.HEADER_BYTES)
     if not found:
         return []
-    clock = life.clock_of(live)
+    clock = ages.recent_clock_of(live)
     over = [one for one in found if _is_over(one, min(now, clock), others=others)]
     new = [one.run_id for one in over if _save(root, one, known)]
     if over:
@@ -108,13 +108,7 @@ def _seal(path: Path, content: bytes, saved: Saved) -> None:
 
 
 def _is_old(segment: SegmentName, clock: float, grace_s: float) -> bool:
-    if segment.seal is None:
-        return False
-    try:
-        status = segment.path.stat()
-    except OSError:
-        return False
-    return grace_s <= 0 or clock - max(status.st_mtime, status.st_ctime) >= grace_s
+    return segment.seal is not None and (grace_s <= 0 or ages.age(segment.path, clock) >= grace_s)
 
 
 def _remove_sealed(

@@ -98,8 +98,7 @@ def put(file: int, at: int, seal: Seal) -> None:
     """
     frame = seal.frame()
     system.write_at(file, frame, at)
-    if os.fstat(file).st_size != at + len(frame):
-        os.ftruncate(file, at + len(frame))
+    system.cut(file, at + len(frame))
 
 
 def _read(body: bytes) -> Seal | None:

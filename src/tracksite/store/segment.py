@@ -2,10 +2,10 @@
 
 Writing is a copy into mapped memory, so a point that was logged outlives the process at once, and
 the disk a second later (`sync`). Where the file system cannot map, each frame is a `pwrite`; where
-it does not even let a file that is written be read, the frames are kept in memory beside it. Where
-the disk refuses (full, read-only) the same frames are kept in memory until `settle` can put them
-into a file. What other programs do to the file meanwhile is undone as far as that can be: it keeps
-its name (`put_back`) and its size (`mend`).
+a file cannot be read while it is written (rclone without a cache of writes) the frames stay in
+memory, too. Where the disk refuses (full, read-only) they are in memory alone, until `settle` can
+put them into a file. What other programs do to the file meanwhile is undone as far as that can be:
+it keeps its name (`put_back`) and its size (`mend`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-MEMORY_BYTES = 1 << 28  # kept in memory at most while the disk refuses
+MEMORY_BYTES = 1 << 28  # kept in memory at most, while the disk refuses or cannot be read
+FULL_BYTES = 1 << 29  # at most, however fast a run logs: far below what a reader refuses
 _FIRST_BYTES, _MOST_GROWTH = 1 << 15, 1 << 23
 _KNOWN_BYTES = 64 * SLOT  # of the end of a log tell whether another program wrote over it
 
@@ -51,10 +52,11 @@ class Segment:
         trouble: why the disk refused, if it did.
     """
 
-    def __init__(self, path: Path, owner: int = 0) -> None:
+    def __init__(self, path: Path, head: bytes, owner: int = 0) -> None:
         """Open `path` for writing; no error: `in_memory` says whether the disk refused."""
         self.path = path
-        self.used = 0
+        self.head = head
+        self.used = len(head)
         self.size = _FIRST_BYTES
         self.owner = 0
         self.keys: dict[str, int] = {}
@@ -62,17 +64,16 @@ class Segment:
         self.unsaid = True
         self.next: int | None = None
         self.follows = False
-        self.head = b""
         self._right_to_seal = [True]
         self.trouble: OSError | None = None
         self._file: int | None = None
-        self._kept: bytearray | None = None  # the frames, where the file cannot be read
         self._entered = False  # durably, in its folder
         self._looked = 0  # `used` when `mend` looked last
         self._known = (0, b"")  # a place in the file, and what is there unless it was written over
         self._former: list[int] = []  # files that lost their name
         self._beat: system.Beat | None = None
-        self.buffer: mmap.mmap | bytearray | None = bytearray(_FIRST_BYTES)  # None: by pwrite
+        self.buffer: mmap.mmap | bytearray | None  # None: all is in the file alone
+        self.buffer = bytearray(head.ljust(_FIRST_BYTES, b"\0"))
         if self.settle():
             self.own(owner)
 
@@ -80,6 +81,16 @@ class Segment:
     def in_memory(self) -> bool:
         """Whether the frames are in memory alone."""
         return self._file is None
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether nobody can read the file before it is closed, so that the frames are kept."""
+        return self._file is not None and isinstance(self.buffer, bytearray)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether its writer has to go on in another one."""
+        return self.used > (MEMORY_BYTES // 2 if self.is_hidden else FULL_BYTES)
 
     def own(self, thread: int) -> None:
         """Let a thread append points without a lock, where the file is mapped."""
@@ -111,13 +122,10 @@ class Segment:
         at = self.used  # no signal is handled from here to the next line but one
         end = at + length
         self.used = end
+        if self._file is not None and not isinstance(self.buffer, mmap.mmap):
+            system.write_at(self._file, frame, at)
         if self.buffer is not None:
             self.buffer[at:end] = frame
-        elif self._file is not None:
-            if self._kept is not None:
-                self._kept.extend(bytes(max(0, end - len(self._kept))))
-                self._kept[at:end] = frame
-            system.write_at(self._file, frame, at)
 
     def number(self, key: str) -> int:
         """Return the number of a metric key, which is named first if it is new; as `append`."""
@@ -140,8 +148,6 @@ class Segment:
         except OSError as error:
             self.trouble = error
             return False
-        if buffer is None and not system.is_readable(file):
-            self._kept = bytearray((self.buffer or b"")[: self.used])
         self._file, self.buffer, self.trouble = file, buffer, None
         return True
 
@@ -153,16 +159,15 @@ class Segment:
         if not self._entered:
             system.sync_folder(self.path.parent)
             self._entered = True
-        self._beat = system.beat(self._file, self._beat)
+        self._beat = system.beat(self._file, self._beat, readable=not self.is_hidden)
 
     def is_named(self) -> bool:
         """Return whether the file still has its name; one that cannot be looked at has."""
         if self._file is None:
             return True
         try:
-            if os.path.samestat(os.fstat(self._file), self.path.stat()):
-                return True
-            if self._kept is not None:  # it is listed, and cannot be opened before it is closed
+            there = self.path.stat()
+            if self.is_hidden or os.path.samestat(os.fstat(self._file), there):
                 return True
             with self.path.open("rb") as other:  # some mounts number a file anew at each look
                 other.seek(self._known[0])
@@ -181,8 +186,7 @@ class Segment:
         if self._file is None:
             return
         try:
-            frames = self._read(self.used, 0)
-            file, buffer = _made(temporary, self.size, frames)
+            file, buffer = _made(temporary, self.size, self._frames())
             temporary.replace(self.path)
         except OSError as error:
             temporary.unlink(missing_ok=True)
@@ -197,22 +201,25 @@ class Segment:
         """Give a file that another program cut, or wrote over, its room back; return bytes lost.
 
         What they held cannot be had again, but for the header and the names of metrics: all that
-        is logged from now on is whole.
+        is logged from now on is whole. Where the file cannot be read nothing is known to be lost.
 
         Raises:
             OSError: the disk refuses.
         """
-        if self._file is None:
+        if self._file is None or self.is_hidden:
             return 0
         if isinstance(self.buffer, mmap.mmap) and os.fstat(self._file).st_size < self.size:
             system.reserve(self._file, self.size)  # or a touch beyond its end is a signal
         (at, known), looked, self._looked = self._known, self._looked, self.used
         start = max(0, looked - _KNOWN_BYTES)  # by now all that was logged up to there is written
-        if self._read(len(known), at) == known:
-            self._known = start, self._read(looked - start, start)
+        try:
+            if system.read_at(self._file, len(known), at) == known:
+                self._known = start, system.read_at(self._file, looked - start, start)
+                return 0
+        except OSError:
             return 0
         end = at + len(known)
-        left = len(self._read(end, 0).rstrip(b"\0"))
+        left = len(system.read_at(self._file, end, 0).rstrip(b"\0"))
         system.write_at(self._file, self.head, 0)
         with contextlib.suppress(ValueError):  # sealed by a signal handler just now
             for key, number in list(self.keys.items()):
@@ -233,14 +240,12 @@ class Segment:
 
     def content(self) -> bytes:
         """Return the frames of a sealed segment."""
-        if self._file is None:
-            return bytes((self.buffer or b"")[: self.used])
-        return self._read(self.used, 0)
+        return self._frames()
 
-    def _read(self, count: int, at: int) -> bytes:
-        if self._kept is not None:
-            return bytes(self._kept[at : at + count])
-        return b"" if self._file is None else system.read_at(self._file, count, at)
+    def _frames(self) -> bytes:
+        if isinstance(self.buffer, bytearray) or self._file is None:
+            return bytes((self.buffer or b"")[: self.used])
+        return system.read_at(self._file, self.used, 0)
 
     def close(self, *, remove: bool) -> None:
         """Seal it and let go of the file; `remove` it where nothing was logged."""
@@ -277,31 +282,35 @@ class Segment:
         if isinstance(self.buffer, bytearray):
             if size > MEMORY_BYTES:
                 raise OSError(errno.ENOBUFS, "the buffer in memory is full")
-            self.buffer.extend(bytes(size - len(self.buffer)))
-        elif self._file is not None:
+            self.buffer.extend(bytes(max(0, size - len(self.buffer))))
+        elif self._file is not None and self.buffer is not None:
             system.reserve(self._file, size)  # also where another program has cut it meanwhile
-            if self.buffer is not None and size > self.size:
+            if size > self.size:
                 self.buffer = system.mapped_anew(self.buffer, self._file, size)
                 self.owner = self.owner if self.buffer is not None else 0
         self.size = max(size, self.size)
 
 
-def _made(path: Path, size: int, frames: bytes) -> tuple[int, mmap.mmap | None]:
-    """Return a new file that holds some frames, and its mapping; None where it cannot be mapped.
+def _made(path: Path, size: int, frames: bytes) -> tuple[int, mmap.mmap | bytearray | None]:
+    """Return a new file that holds some frames, and its mapping.
+
+    Where it cannot be mapped that is None, and where it cannot even be read the frames in memory.
 
     Raises:
         OSError: the disk refuses, or there is such a file; no new one is left behind.
     """
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
     try:
-        buffer = system.mapped(file, size) if system.reserve(file, size) else None
-        if buffer is None:
+        mapping = system.mapped(file, size) if system.reserve(file, size) else None
+        if mapping is None:
             system.write_at(file, frames, 0)
         else:
-            buffer[: len(frames)] = frames
+            mapping[: len(frames)] = frames
     except OSError:
         os.close(file)
         path.unlink(missing_ok=True)
         raise
     system.permit(file, writing=False)
-    return file, buffer
+    if mapping is None and not system.can_read(file):
+        return file, bytearray(frames.ljust(size, b"\0"))
+    return file, mapping

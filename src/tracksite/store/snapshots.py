@@ -65,7 +65,7 @@ def _take(root: Path, wanted: frozenset[str] | None, *, final: bool) -> Snapshot
         saved = versions.paired(root / "log", pl.concat([patches, packed]), points)
         if wanted is not None and tombstones.has_any(saved):
             return _only(_take(root, None, final=final), wanted)
-        segments = reading.unsaved(listed, _hashes(saved, listed), problems)
+        segments = reading.unsaved(listed, _hashes(saved, listed), problems, final=final)
         live, damaged = _live(segments, saved, problems)
         rows = _with_live(saved, live)
         counted = versions.longest(rows)

@@ -81,8 +81,8 @@ def read_at(file: int, count: int, at: int) -> bytes:
     return found
 
 
-def is_readable(file: int) -> bool:
-    """Return whether a file that is being written can be read: not on rclone without a cache."""
+def can_read(file: int) -> bool:
+    """Tell whether a file that is being written can be read: not where rclone caches no writes."""
     try:
         read_at(file, 1, 0)
     except OSError:
@@ -99,6 +99,16 @@ def write_at(file: int, content: bytes, at: int) -> None:
             os.lseek(file, at, os.SEEK_SET)
             written = os.write(file, content)
         content, at = content[written:], at + written
+
+
+def cut(file: int, size: int) -> None:
+    """Cut off what a file has beyond a size; one without such is not touched.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    if os.fstat(file).st_size > size:
+        os.ftruncate(file, size)
 
 
 def permit(file: int, *, writing: bool) -> None:
@@ -118,20 +128,21 @@ class Beat:
     at: float
 
 
-def beat(file: int, before: Beat | None) -> Beat:
+def beat(file: int, before: Beat | None, *, readable: bool = True) -> Beat:
     """Give a file the time of its file system: a byte of it is written again.
 
-    Where that does not move the time, as some mounts do not, it is set by our clock.
+    Where that does not move the time, as on some mounts, or is refused, it is set by our clock.
     """
-    with contextlib.suppress(OSError):  # rclone without a cache takes bytes at the end alone
-        if head := read_at(file, 1, 0):
+    with contextlib.suppress(OSError):
+        if readable and (head := read_at(file, 1, 0)):
             write_at(file, head, 0)
     modified_ns, now = os.fstat(file).st_mtime_ns, time.monotonic()
     if before is None or modified_ns != before.modified_ns:
         return Beat(modified_ns, now)
     if now - before.at < STILL_S:
         return before
-    os.utime(file)
+    with contextlib.suppress(OSError):  # no sign of life is no loss
+        os.utime(file)
     return Beat(os.fstat(file).st_mtime_ns, now)
 
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ROTATE_BYTES = 1 << 26  # a live log of 2 million points becomes a part
-FULL_BYTES = 1 << 29  # at most, however fast a run logs: far below what a reader refuses
+HIDDEN_S = 120.0  # for which a log that nobody can read is written at most: below a sign of life's
 AT_ONCE_MS = 100  # the first patch of a log counts as said with its header for so long
 OWNER_CALLS = 64  # in a row make a thread the owner of a segment that has none
 
@@ -94,7 +94,8 @@ class RunWriter:
         self._closed = False
         self._thread, self._calls = 0, 0  # who logged last, and how often in a row
         self._tended = True  # a thread syncs each second; else each call looks if it is time
-        self._synced = time.monotonic()
+        self._synced = self._opened = time.monotonic()
+        self._hidden_s = 0.0  # how long the log may be hidden from now on
         self._segment = self._open(seq)
         _syncer.watch(self)
 
@@ -210,8 +211,7 @@ class RunWriter:
             if not segment.sealed:
                 segment.settle()
                 segment = self._guarded(segment)
-                large = segment.used > ROTATE_BYTES and not self._imported  # that splits by size
-                if large and not segment.in_memory:
+                if self._is_due(segment):
                     self._rotate()
         with self._saving:
             if not segment.sealed:
@@ -220,6 +220,18 @@ class RunWriter:
             self._save()
         if self._closed:
             _syncer.forget(self)
+
+    def _is_due(self, segment: Segment) -> bool:
+        """Return whether a log is to be saved while its run goes on; an import splits by size.
+
+        Where nobody can read it until then, it is so at once, and later less and less often.
+        """
+        if segment.in_memory or self._imported:
+            return False
+        if segment.is_hidden and time.monotonic() - self._opened >= self._hidden_s:
+            self._hidden_s = min(max(SYNC_S, 2 * self._hidden_s), HIDDEN_S)
+            return True
+        return segment.used > ROTATE_BYTES
 
     def _guarded(self, segment: Segment) -> Segment:
         """Undo what other programs did to the live log, and say so; return it as it is now."""
@@ -280,7 +292,7 @@ class RunWriter:
                 message = f"run {self.run_id} has ended: start_run(run_id=...) resumes it"
                 raise StoreError(message)
             self._rotate()
-        if self._segment.used > FULL_BYTES and not self._segment.in_memory:
+        if self._segment.is_full and not self._segment.in_memory:
             self._rotate()
         segment, thread = self._segment, get_ident()
         if segment.owner not in {0, thread}:
@@ -300,8 +312,7 @@ class RunWriter:
             self._lost += count
             warn_once(f"run {self.run_id} is losing points: its disk refuses and {error}")
             return True
-        self._warn(f"has no room ({error}): what is logged waits in memory")
-        self._rotate()
+        self._rotate()  # that warns where there is no room for another file either
         return False
 
     def _rotate(self) -> None:
@@ -323,14 +334,19 @@ class RunWriter:
     def _open(self, seq: int) -> Segment:
         name = f"{self.run_id}.{self.writer_id}.{seq}.wal"
         self._tended = _syncer.start()
-        segment = Segment(self.root / "live" / name, owner=get_ident() if self._tended else 0)
+        self._opened = time.monotonic()
+        owner = get_ident() if self._tended else 0
+        segment = Segment(self.root / "live" / name, patch_frame(self._header(seq)), owner)
         if segment.in_memory:
-            trouble = f"cannot be written ({segment.trouble})"
+            trouble = f"{self.root} cannot be written ({segment.trouble})"
             if self._strict:
-                message = f"{self.root} {trouble}: make room or mend permissions"
-                raise StoreError(message)
-            self._warn(f"{trouble}: what is logged waits in memory")
-        header = {
+                raise StoreError(f"{trouble}: make room or mend permissions")
+            waits = "what is logged waits in memory until it can be saved"
+            warn_once(f"{trouble}: {waits}", about=str(self.root))
+        return segment
+
+    def _header(self, seq: int) -> dict[str, Any]:
+        return {
             "format": FORMAT,
             "run_id": self.run_id,
             "kind": self._kind,
@@ -339,13 +355,6 @@ class RunWriter:
             "opened_at": (time.time_ns() + self.ahead_ns) // 1000,
             **identity(),
         }
-        segment.head = patch_frame(header)
-        segment.append(segment.head)
-        return segment
-
-    def _warn(self, trouble: str) -> None:
-        """Warn once for each store that its disk refuses."""
-        warn_once(f"{self.root} {trouble} until it can be saved", about=str(self.root))
 
     def _save(self) -> None:
         with self._saving:
