@@ -24,13 +24,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tracksite
-from tests.copies.hosts import world
+from tests.copies import verbs
+from tests.copies.hosts import Host, world
 from tests.copies.late import LATE_S, LateListings
 from tests.copies.oracle import Answer, Holding, answer
 from tests.copies.places import names
 from tests.copies.test_gathering import found_in
 from tests.copies.verbs import SETTINGS, Copies
-from tests.store.stores import log_run, pack
+from tests.store.stores import log_run, pack, seen
 from tracksite.store import life
 from tracksite.store.local import open_store
 from tracksite.store.verifying import verify
@@ -252,3 +253,26 @@ def test_a_run_that_ends_is_there_all_the_time(tmp_path, late):
             assert names(store.root) == ["ends", "other"]
         late._folders.pop(str(store.root / folder), None)
         late._logs.clear()
+
+
+def test_a_run_whose_living_writer_was_taken_for_dead_runs_on(tmp_path, monkeypatch):
+    """Where somebody saved the log of a living writer, its run is not called interrupted."""
+    with world() as made:
+        home, away = Host("home", tmp_path / "runs"), Host("away", tmp_path / "runs")
+        with made.turn(home):
+            pid = made.begin(home, "0" * 31 + "1")
+            home.writers[pid].patch(status="running")
+            home.writers[pid].point("loss", 1.0, 0, 0)
+        monkeypatch.setattr(life, "is_abandoned", lambda *_: True)
+        with made.turn(away) as store:
+            verbs.pack(store, 0.0)
+            assert list((store.root / "log").iterdir()) or list((store.root / "packs").iterdir())
+            assert seen(store)[1]["status"].to_list() == ["running"]
+        with made.turn(home):
+            home.writers[pid].point("loss", 0.5, 1, 1)
+            home.writers[pid].patch(status="finished")
+            made.end(home, pid)
+        with made.turn(away) as store:
+            _, folded, points = seen(store)
+    assert folded["status"].to_list() == ["finished"]
+    assert points.height == 2

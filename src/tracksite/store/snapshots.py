@@ -78,8 +78,8 @@ def _take(root: Path, wanted: frozenset[str] | None, *, final: bool) -> Snapshot
         )
     for run_id, files in _packed_points(root, manifest, packed).items():
         point_files[run_id] = (*point_files.get(run_id, ()), *files)
+    alive = [run.run_id for run in live if run.alive]  # somebody may have saved it by mistake
     live = _counting(live, counted)
-    alive = [run.run_id for run in live if run.alive]
     alive += sorted(reading.going_on(listed, _commits(saved, listed)))
     shown = {"live/{}.{}.{}.wal".format(*run.commit) for run in live}
     problems += [problem for problem in damaged if problem.path in shown]
