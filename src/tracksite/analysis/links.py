@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from tracksite.errors import ArgumentError
+from tracksite.errors import ArgumentError, NotFoundError
 from tracksite.paths import inside
 from tracksite.query import registry
 from tracksite.store.ids import RUN_ID
@@ -70,6 +70,6 @@ def _lost(
 def _is_there(folder: Path, name: str) -> bool:
     try:
         inside(folder, name)
-    except (ArgumentError, OSError):
+    except (ArgumentError, NotFoundError, OSError):
         return False
     return True
