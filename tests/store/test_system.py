@@ -300,7 +300,7 @@ def test_no_signal_is_sent_on_windows(monkeypatch):
     header = process.identity()
     assert process.is_running(header) is None
     monkeypatch.setattr(ages, "recent_clock_of", lambda _: 1000.0)
-    assert life.is_alive(header, reading.Path("log"), 1000.0)
+    assert life.is_alive(header, Path("log"), 1000.0)
 
 
 def test_a_run_lives_and_dies_on_windows(tmp_path, monkeypatch):

@@ -21,6 +21,8 @@ import struct
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
+from tracksite.schema import FORMAT
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
@@ -41,6 +43,18 @@ put_point = struct.Struct("<I28s").pack_into  # crc, what pack_point gave
 _HEAD = struct.Struct("<II")
 SERIES_HEAD = struct.Struct("<IIQ")
 pack_crc = struct.Struct("<I").pack
+
+
+def header(run_id: str, kind: str, writer: str, seq: int, opened_at: int) -> dict[str, Any]:
+    """Return what a live log's first frame says, but for who writes it."""
+    return {
+        "format": FORMAT,
+        "run_id": run_id,
+        "kind": kind,
+        "writer": writer,
+        "seq": seq,
+        "opened_at": opened_at,
+    }
 
 
 def point_frame(key: int, step: int, time_us: int, value: float) -> bytes:

@@ -5,23 +5,9 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from tracksite.schema import FORMAT
 from tracksite.store import system
 
 _ENDED = "ended"
-
-
-def header(run_id: str, kind: str, writer: str, seq: int, opened_at: int) -> dict[str, Any]:
-    """Return the header of a live log that this process writes."""
-    return {
-        "format": FORMAT,
-        "run_id": run_id,
-        "kind": kind,
-        "writer": writer,
-        "seq": seq,
-        "opened_at": opened_at,
-        **identity(),
-    }
 
 
 def identity() -> dict[str, Any]:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 from tracksite.errors import StoreError
-from tracksite.store import clock, process, system
+from tracksite.store import clock, system
 from tracksite.store.ids import import_writer, new_writer
 from tracksite.store.leaving import Leaving
 from tracksite.store.livelog import (
     SLOT,
+    header,
     pack_crc,
     pack_point,
     patch_frame,
@@ -23,6 +24,7 @@ from tracksite.store.livelog import (
 )
 from tracksite.store.pacing import Pace
 from tracksite.store.patches import normalise
+from tracksite.store.process import identity
 from tracksite.store.segment import Segment
 from tracksite.store.syncing import SYNC_S, Syncer, warn_once
 
@@ -309,8 +311,8 @@ class RunWriter:
         self._pace.begin()
         owner = get_ident() if self._tended else 0
         opened_at = (time.time_ns() + self.ahead_ns) // 1000
-        header = process.header(self.run_id, self._kind, self.writer_id, seq, opened_at)
-        segment = Segment(self.root / "live" / name, patch_frame(header), owner)
+        said = header(self.run_id, self._kind, self.writer_id, seq, opened_at)
+        segment = Segment(self.root / "live" / name, patch_frame({**said, **identity()}), owner)
         if segment.in_memory:
             trouble = f"{self.root} cannot be written ({segment.trouble})"
             if self._strict:
