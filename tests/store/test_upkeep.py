@@ -345,3 +345,17 @@ def test_what_a_resumed_run_logged_again_goes_after_the_grace(store):
     (left,) = store.artifact_dir(run_id).iterdir()
     assert left.read_bytes() == b"two"
     assert not verify(store).problems
+
+
+def test_what_came_back_of_a_purged_run_goes_with_the_next_purge(store, tmp_path):
+    """Files of a removed run that an old copy brings back are not seen, and are removed again."""
+    gone, other = log_run(store), log_run(store)
+    pack(store, grace_s=0)
+    shutil.copytree(store.root, tmp_path / "old")
+    purging.purge(store, [gone], at=NOW, by="me", why="", grace_s=0)
+    shutil.copytree(tmp_path / "old", store.root, dirs_exist_ok=True)
+    assert set(store.snapshot().stamps) == {other}
+    purging.purge(store, [other], at=NOW, by="me", why="", grace_s=0)
+    left = [path for path in store.root.rglob("*.parquet") if gone.encode() in path.read_bytes()]
+    assert all(pl.read_parquet(path)["purged"].is_not_null().any() for path in left)
+    assert not store.snapshot().stamps

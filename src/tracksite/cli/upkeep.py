@@ -224,9 +224,7 @@ def gc(
         recovery.recover(target.root, now=now.timestamp(), packed=lambda: _packed_hashes(target))
     judged = _judged(store, now - older_than, keep_best, keep_tagged, experiment)
     found = retention.expired(judged)
-    for reason, why in _REASONS.items():
-        if count := judged.filter(judged["stays"] == reason).height:
-            say(f"{count} old runs stay: {why}.")
+    _say_what_stays(judged)
     logged = found["run_id"].is_in(sorted(purging.with_log(target, found["run_id"])))
     for run_id in found.filter(logged)["run_id"] if not dry_run else ():
         say(f"Run {run_id} stays: it has a live log, which `tracksite verify` may say more about.")
@@ -242,17 +240,25 @@ def gc(
         size += " and their share of the packs"
     if dry_run or not ids:
         say(f"{len(ids)} runs would go, with {size}.")
+    if dry_run:
         return
-    if not yes and not _confirmed(f"Remove {len(ids)} runs and {size} for good?"):
+    if ids and not yes and not _confirmed(f"Remove {len(ids)} runs and {size} for good?"):
         raise ArgumentError("nothing was removed: pass --yes to remove without being asked.")
-    _warn_of_mounts(grace)
+    if ids:
+        _warn_of_mounts(grace)
     _remove(target, ids, _rule(older_than, keep_best, keep_tagged, experiment), now, grace)
+
+
+def _say_what_stays(judged: pl.DataFrame) -> None:
+    for reason, why in _REASONS.items():
+        if count := judged.filter(judged["stays"] == reason).height:
+            say(f"{count} old runs stay: {why}.")
 
 
 def _remove(
     store: LocalStore, run_ids: list[str], why: str, now: datetime, grace: timedelta
 ) -> None:
-    """Remove runs, and of those that stay what was replaced among their artifacts."""
+    """Remove runs, what came back of those removed before, and artifacts that were replaced."""
     from tracksite.store import purging, replaced, system
 
     who, grace_s = system.user_name() or "somebody", grace.total_seconds()
@@ -260,7 +266,8 @@ def _remove(
     for run_id in sorted(set(run_ids) - set(done.run_ids)):
         say(f"Run {run_id} stays: it was used while it was removed.")
     size = done.bytes + replaced.clear(store, grace_s=grace_s)
-    say(f"Removed {len(done.run_ids)} runs, {size / 1e6:,.1f} MB.")
+    if run_ids or size:
+        say(f"Removed {len(done.run_ids)} runs, {size / 1e6:,.1f} MB.")
 
 
 def _rule(

@@ -71,9 +71,9 @@ def purge(
     """Remove runs for good: note it in the audit, write their tombstones, then remove their files.
 
     The tombstones are what counts. Whatever happens afterwards the runs are gone from every
-    reader's view; purge them again to finish. A run that somebody used while it was being removed
-    stays as it is. Packs that held it, with others, are removed when they were replaced for the
-    grace time.
+    reader's view; the next purge finishes what was cut short, and removes what came back of earlier
+    ones. A run that somebody used while it was being removed stays as it is. Packs that held it,
+    with others, are removed when they were replaced for the grace time.
 
     Args:
         store: where.
@@ -95,23 +95,30 @@ def purge(
     if live:
         raise StoreError(f"run {min(live)} is being logged to: end it before it is removed.")
     before = sum(map(_bytes, _all(store.root / "packs")))
-    _note(store.root, plan(store, run_ids), at, by, why)
-    segments = _segments(store.root, run_ids)
-    for run_id, found in segments.items():
+    if run_ids:
+        _note(store.root, plan(store, run_ids), at, by, why)
+    for run_id, found in _segments(store.root, run_ids).items():
         store.write_patch(run_id, "run", {"purged": sorted(found), "user": by})
     look_again(store.root)
-    gone = sorted(set(run_ids) & store.snapshot().purged.keys())
-    planned = plan(store, gone)
-    _rewrite_packs(store.root, frozenset(gone))
-    for path in _files_of(store.root, segments, gone):
-        path.unlink(missing_ok=True)
-    for folder in ("live", "log"):
-        parts.sync_folder(store.root / folder)
-    for run_id in gone:
-        _remove_tree(store.artifact_dir(run_id))
+    purged = store.snapshot().purged.keys()
+    gone = sorted(purged & set(run_ids))
+    planned = plan(store, purged)
+    _remove_files(store, sorted(purged))
     clearing.clear(store.root, manifests.in_force(store.root), grace_s=grace_s)
     shrunk = before - sum(map(_bytes, _all(store.root / "packs")))
     return Purge(tuple(gone), planned.bytes + max(0, shrunk))
+
+
+def _remove_files(store: LocalStore, run_ids: Collection[str]) -> None:
+    """Remove the files of runs that have their tombstones, earlier ones too: some came back."""
+    segments = _segments(store.root, run_ids)
+    _rewrite_packs(store.root, frozenset(run_ids))
+    for path in _files_of(store.root, segments, run_ids):
+        path.unlink(missing_ok=True)
+    for folder in ("live", "log"):
+        parts.sync_folder(store.root / folder)
+    for run_id in run_ids:
+        _remove_tree(store.artifact_dir(run_id))
 
 
 def look_again(root: Path) -> None:

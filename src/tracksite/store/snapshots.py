@@ -59,7 +59,7 @@ def _take(root: Path, wanted: frozenset[str] | None, *, final: bool) -> Snapshot
     loose = listing.list_parts(root / "log", wanted)
     manifest = manifests.in_force(root)
     problems += manifest.problems
-    packed = _packed_rows(root, manifest, wanted, problems)
+    packed = _packed_rows(root, manifest, wanted, problems, final=final)
     lost = _lost_packs(root, manifest, problems)
     names = _not_packed(loose, packed, _not_held(root, manifest, lost, loose))
     points = [part for part in names if part.table == "points"]
@@ -195,7 +195,12 @@ def _superseded(rows: pl.DataFrame, counted: pl.DataFrame) -> frozenset[str]:
 
 
 def _packed_rows(
-    root: Path, manifest: Manifest, wanted: frozenset[str] | None, problems: list[Problem]
+    root: Path,
+    manifest: Manifest,
+    wanted: frozenset[str] | None,
+    problems: list[Problem],
+    *,
+    final: bool,
 ) -> pl.DataFrame:
     """Return the rows of the packs, each version of a commit once."""
     import polars as pl
@@ -208,6 +213,11 @@ def _packed_rows(
             rows = packs.read_packed(root, one.file, on_mended=_namer(one.file, problems))
         except DamageError as error:
             problems.append(Problem(f"packs/{one.file}", None, str(error)))
+            continue
+        except FileNotFoundError:
+            if not final:
+                raise
+            problems.append(Problem(f"packs/{one.file}", None, packs.not_here(one.file)))
             continue
         if wanted is not None:
             rows = rows.filter(pl.col("run_id").is_in(sorted(wanted)))

@@ -29,13 +29,11 @@ class Verdict:
     Attributes:
         rows: those that count, without tombstones.
         purged: run_id → when and by whom a run was removed, of those that are gone.
-        kept: the runs that stay because they were used elsewhere.
         problems: what is missing of those.
     """
 
     rows: pl.DataFrame
     purged: Mapping[str, tuple[datetime, str]] = field(default_factory=dict)
-    kept: frozenset[str] = frozenset()
     problems: tuple[Problem, ...] = ()
 
 
@@ -70,19 +68,18 @@ def judged(rows: pl.DataFrame) -> Verdict:
             continue
         purged[run_id] = (at, by or "")
         removed.setdefault(run_id, set()).update(segments)
-    kept, problems = set(), []
+    problems = []
     for run_id, segments in removed.items():
         present = there.get(run_id, set())
         if not (present - segments) and run_id not in sources:
             continue
         missing = segments - present
         if _first(segments) not in missing and present:
-            kept.add(run_id)
             del purged[run_id]
         if missing:
             problems.append(_named(run_id, len(missing)))
     counting = others.filter(~pl.col("run_id").is_in(sorted(purged)))
-    return Verdict(counting, purged, frozenset(kept), tuple(problems))
+    return Verdict(counting, purged, tuple(problems))
 
 
 def _segments(rows: pl.DataFrame) -> dict[str, set[str]]:
