@@ -152,7 +152,7 @@ def look_at_logs(
         heartbeat = (root / "live" / name).stat().st_mtime
         is_young = abs((time.time() if now is None else now) - heartbeat) < ALIVE_S
         counts = any(log.row is row for row in counting)
-        if is_young and log.goes_on(commits) and (counts or log.sealed):
+        if is_young and log.goes_on(commits):
             found.alive.add(log.row["run_id"])
         elif counts and not log.is_whole:
             found.damaged.add(f"live/{name}")
