@@ -32,6 +32,7 @@ MANIFEST = re.compile(r"[0-9a-f]{32}\.json")
 NUMBERED = re.compile(r"([0-9a-f]{32})\.([0-9]{8})\.json")  # of format 1
 PACK = re.compile(r"(?:[0-9a-f]{32}-)?([0-9a-f]{40})\.(runs|points)\.parquet")
 FORMATS = (1, 2)
+TABLES = ("runs", "points")
 BLOCK, GROUP, SLOT, ALIVE_S = 65_536, 16, 32, 180
 EPOCH, MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 ITEM_KEYS = {
@@ -235,11 +236,27 @@ def in_force(root: Path, names: list[str], found: Found) -> tuple[list[str], lis
     damaged -= {name for one in told for name in one.get("subsumes", ())}
     found.damaged |= {f"manifest/{name}" for name in damaged}
     replaced = {name for one in told for name in one["replaced"]}
-    runs, points = (
-        sorted({one["file"] for content in told for one in content[table]} - replaced)
-        for table in ("runs", "points")
-    )
+    listed = {table: {it for one in told for it in files_of(one, table)} for table in TABLES}
+    missing = {it for it in set().union(*listed.values()) - replaced if not is_here(root, it)}
+    counting = {
+        name
+        for one in told
+        if not missing & {it for table in TABLES for it in files_of(one, table)}
+        for name in one["replaced"]
+    }
+    back = {it for it in replaced - counting if missing and is_here(root, it)}
+    runs, points = (sorted((listed[table] - replaced) | (listed[table] & back)) for table in TABLES)
     return runs, points
+
+
+def files_of(content: Row, table: str) -> list[str]:
+    """Return the packs of a table that a manifest lists."""
+    return [one["file"] for one in content[table]]
+
+
+def is_here(root: Path, file: str) -> bool:
+    """Return whether a pack is there."""
+    return (root / "packs" / file).is_file()
 
 
 def manifest(root: Path, name: str) -> Row:

@@ -16,7 +16,7 @@ from tests.store.answers import assert_read_alike
 from tests.store.stores import forget_logs
 from tracksite.query.curves import history
 from tracksite.query.runs import fold
-from tracksite.store import manifests, packs, reading, recovery
+from tracksite.store import manifests, packing, packs, reading, recovery
 from tracksite.store.ids import new_run_id
 from tracksite.store.local import open_store
 from tracksite.store.merging import merge
@@ -453,3 +453,21 @@ def test_points_of_a_shorter_version_do_not_stand_in_for_those_that_have_not_com
     late.write_bytes(content)
     assert not store.snapshot().problems
     assert look(store.root).points[RUN] == steps(30)
+
+
+def test_replaced_packs_are_read_until_the_one_that_replaces_them_is_here(store, monkeypatch):
+    """A copy may bring manifests first: both readers read what they stand for where it was."""
+    monkeypatch.setattr(packing, "SMALL_PACKS", 1)
+    for run_id in (RUN, OTHER):
+        log(store, run_id, 3)
+        pack(store.root)
+        before = set((store.root / "packs").iterdir())
+    (merged,) = (one.file for one in manifests.in_force(store.root).runs)
+    assert store.root / "packs" / merged in before
+    for path in (store.root / "packs").glob(f"{merged}*"):
+        path.unlink()
+    for path in (store.root / "log").iterdir():
+        path.unlink()
+    found = assert_read_alike(store.root)
+    assert set(found.states) == {RUN, OTHER}
+    assert found.damaged == {f"packs/{merged}"}
