@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
+from watchdog.events import FileCreatedEvent, FileDeletedEvent, FileModifiedEvent, FileMovedEvent
 
 from tests.browser import still
 from tests.waiting import HANG_S, until
@@ -19,7 +20,7 @@ from tracksite import config, paths
 from tracksite.errors import NotFoundError
 from tracksite.store.ids import new_run_id
 from tracksite.store.local import LocalStore, open_store
-from tracksite.watch.session import Tell, watch
+from tracksite.watch.session import Tell, _tells, watch
 
 
 class Watched:
@@ -275,3 +276,11 @@ def test_an_open_leaderboard_takes_in_runs_and_keeps_its_filter(watched, page):
     assert table.bounding_box()["y"] == pytest.approx(place, abs=2)
     writer.close()
     second.close()
+
+
+def test_files_of_a_moment_wake_no_watch():
+    """A build asks the file system for its time by a file of a moment, and must not wake itself."""
+    for kind in (FileCreatedEvent, FileModifiedEvent, FileDeletedEvent):
+        assert not _tells(kind("runs/live/tmp-0a1b"))
+        assert _tells(kind("runs/live/a.wal"))
+    assert _tells(FileMovedEvent("runs/log/tmp-0a1b", "runs/log/a.runs.parquet"))

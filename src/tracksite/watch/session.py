@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
     from pathlib import Path
 
+    from watchdog.events import FileSystemEvent
     from watchdog.observers.api import BaseObserver
 
     from tracksite.config import Settings
@@ -218,6 +219,15 @@ class _Wake:
             self._observer.join()
 
 
+def _tells(event: FileSystemEvent) -> bool:
+    """Return whether something happened to a file of the store: not to one of a moment's use.
+
+    A build makes such a file to ask for the file system's time, and must not wake itself.
+    """
+    path = os.fsdecode(event.dest_path or event.src_path)
+    return not os.path.basename(path).startswith("tmp-")  # noqa: PTH119 - a name, not a file
+
+
 def _observe(store: LocalStore, woken: threading.Event) -> BaseObserver | None:
     """Return an observer that sets `woken`; None where the system gives no more watches."""
     from watchdog.events import (
@@ -225,13 +235,13 @@ def _observe(store: LocalStore, woken: threading.Event) -> BaseObserver | None:
         FileDeletedEvent,
         FileModifiedEvent,
         FileMovedEvent,
-        FileSystemEvent,
         FileSystemEventHandler,
     )
     from watchdog.observers import Observer
 
-    def _set(event: FileSystemEvent) -> None:  # noqa: ARG001 - what happened does not matter
-        woken.set()
+    def _set(event: FileSystemEvent) -> None:
+        if _tells(event):
+            woken.set()
 
     handler = FileSystemEventHandler()
     handler.on_any_event = _set  # type: ignore[method-assign]
