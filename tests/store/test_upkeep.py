@@ -359,3 +359,25 @@ def test_what_came_back_of_a_purged_run_goes_with_the_next_purge(store, tmp_path
     left = [path for path in store.root.rglob("*.parquet") if gone.encode() in path.read_bytes()]
     assert all(pl.read_parquet(path)["purged"].is_not_null().any() for path in left)
     assert not store.snapshot().stamps
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_purge_leaves_what_was_logged_elsewhere_to_a_run_that_it_does_not_know(
+    store, tmp_path, packed
+):
+    """Of a removed run that goes on in a copy the end may come first: no purge takes it away."""
+    run_id, other = log_run(store), log_run(store)
+    shutil.copytree(store.root, tmp_path / "copy")
+    copy = open_store(tmp_path / "copy")
+    copy.write_patch(run_id, "run", {"tags": {"used": "yes"}})
+    purging.purge(store, [run_id], at=NOW, by="me", why="", grace_s=0)
+    names = (path.name for path in (copy.root / "log").glob(f"{run_id}.*"))
+    latest = max(names, key=lambda name: int(name[46:].partition("-")[0]))
+    (copy.root / "log" / latest).rename(store.root / "log" / latest)
+    assert run_id not in store.snapshot().stamps  # its beginning is not here
+    if packed:
+        pack(store, grace_s=0)
+    purging.purge(store, [other], at=NOW, by="me", why="", grace_s=0)
+    shutil.copytree(copy.root, store.root, dirs_exist_ok=True)
+    (state,) = fold(store.snapshot([run_id])).to_dicts()
+    assert {"key": "used", "text": "yes"} in state["tags"]

@@ -97,7 +97,7 @@ def purge(
     before = sum(map(_bytes, _all(store.root / "packs")))
     if run_ids:
         _note(store.root, plan(store, run_ids), at, by, why)
-    for run_id, found in _segments(store.root, run_ids).items():
+    for run_id, found in _segments(store.root, run_ids)[0].items():
         store.write_patch(run_id, "run", {"purged": sorted(found), "user": by})
     look_again(store.root)
     purged = store.snapshot().purged.keys()
@@ -110,8 +110,13 @@ def purge(
 
 
 def _remove_files(store: LocalStore, run_ids: Collection[str]) -> None:
-    """Remove the files of runs that have their tombstones, earlier ones too: some came back."""
-    segments = _segments(store.root, run_ids)
+    """Remove the files of runs that have their tombstones, earlier ones too: some came back.
+
+    A run of which there is something that no tombstone names was used elsewhere, and the rest of it
+    may be on its way: it is left alone.
+    """
+    segments, buried = _segments(store.root, run_ids)
+    run_ids = [run_id for run_id in run_ids if segments[run_id] <= buried[run_id]]
     _rewrite_packs(store.root, frozenset(run_ids))
     for path in _files_of(store.root, segments, run_ids):
         path.unlink(missing_ok=True)
@@ -128,8 +133,10 @@ def look_again(root: Path) -> None:
             ages.clock_of(root / folder)
 
 
-def _segments(root: Path, run_ids: Collection[str]) -> dict[str, set[str]]:
-    """Return run_id → the segments that there are of it, tombstones left out."""
+def _segments(
+    root: Path, run_ids: Collection[str]
+) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
+    """Return run_id → its segments but for tombstones, and run_id → those that they name."""
     import polars as pl
 
     loose = listing.list_parts(root / "log", run_ids)
@@ -137,6 +144,7 @@ def _segments(root: Path, run_ids: Collection[str]) -> dict[str, set[str]]:
     said.append(_loose_patches(root, loose))
     rows = pl.concat([decoding.empty_packed(), *said]).select(*versions.COMMIT, "purged")
     found: dict[str, set[str]] = {run_id: set() for run_id in run_ids}
+    buried: dict[str, set[str]] = {run_id: set() for run_id in run_ids}
     for part in loose:
         found[part.run_id].add(tombstones.segment_of(part.writer, part.seq))
     for name in listing.segment_names(root / "live", run_ids):
@@ -144,7 +152,8 @@ def _segments(root: Path, run_ids: Collection[str]) -> dict[str, set[str]]:
     for run_id, writer, seq, purged in rows.iter_rows():
         change = found[run_id].add if purged is None else found[run_id].discard
         change(tombstones.segment_of(writer, seq))
-    return found
+        buried[run_id].update(purged or ())
+    return found, buried
 
 
 def _files_of(
