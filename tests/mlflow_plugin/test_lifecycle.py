@@ -17,15 +17,16 @@ from tracksite.mlflow_plugin.lifecycle import (
     standing,
     still_deleted,
 )
-from tracksite.query.lifecycle import CLOCK, CLOCKS, settled
+from tracksite.query.lifecycle import CLOCKS, settled
 from tracksite.query.lookup import absences
 from tracksite.query.registry import model_versions, models
 from tracksite.query.runs import experiments, fold, runs
 from tracksite.schema import RENAMED_TAG
+from tracksite.store import clock
 from tracksite.store.ids import experiment_id, model_id
 
 E, M = experiment_id("e"), model_id("m")
-FIRST, SECOND, GONE, LATER = CLOCK, CLOCK + 1, CLOCK + 2, CLOCK + 3
+FIRST, SECOND, GONE, LATER = (clock.FIRST + number for number in range(4))
 
 
 def run(digit: str, seq: int = FIRST, **fields: Any) -> dict[str, Any]:

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, TypeVar
 import polars as pl
 
 from tracksite.schema import RENAMED_TAG
+from tracksite.store.clock import FIRST  # a smaller `seq` says nothing about other entities
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 DEFAULT_EXPERIMENT = "Default"
-CLOCK = 1 << 40  # a smaller `seq` is format 1's, which says nothing about other entities
 CLOCKS = ("opened_seq", "last_seq", "deleted_seq")
 _HIDDEN = {"run": "experiment", "model_version": "model"}  # with what they belong to
 _MOVED = {**_HIDDEN, "logged_model": "experiment"}
@@ -29,7 +29,7 @@ Names = dict[tuple[str, str], str]
 
 def used_after(opened: Seq, deleted: Seq) -> Seq:
     """Return whether what was deleted has been opened since: it is deleted no more."""
-    return (opened >= CLOCK) & (opened > deleted)
+    return (opened >= FIRST) & (opened > deleted)
 
 
 def hides(deleted: Seq, last: Seq) -> Seq:
@@ -37,7 +37,7 @@ def hides(deleted: Seq, last: Seq) -> Seq:
 
     A deletion of format 1 hides those alone that it marked.
     """
-    return (deleted >= CLOCK) & (last <= deleted)
+    return (deleted >= FIRST) & (last <= deleted)
 
 
 def settled(folded: pl.DataFrame) -> pl.DataFrame:

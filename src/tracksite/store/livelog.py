@@ -40,7 +40,6 @@ MOST_KEYS = 1 << 20
 SERIES_CHUNK = 1 << 20  # points a frame
 pack_point = struct.Struct("<Iqqd").pack  # key number, step, time µs, value
 put_point = struct.Struct("<I28s").pack_into  # crc, what pack_point gave
-_HEAD = struct.Struct("<II")
 SERIES_HEAD = struct.Struct("<IIQ")
 pack_crc = struct.Struct("<I").pack
 

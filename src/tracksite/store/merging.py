@@ -203,7 +203,7 @@ def _copy(source: Path, target: Path) -> bool:
     """
     if target.exists() and not _is_better(source, target):
         return False
-    _make_folders(target.parent)
+    parts.make_folder(target.parent)
     temporary = target.with_name(f"tmp-{os.urandom(6).hex()}")
     try:
         with source.open("rb") as read, temporary.open("wb") as write:
@@ -215,12 +215,6 @@ def _copy(source: Path, target: Path) -> bool:
         temporary.unlink(missing_ok=True)
         raise
     return True
-
-
-def _make_folders(folder: Path) -> None:
-    if not folder.is_dir():
-        _make_folders(folder.parent)
-        parts.make_folder(folder)
 
 
 def _is_better(source: Path, target: Path) -> bool:

@@ -149,8 +149,9 @@ def write_durably(path: Path, content: bytes) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder durably, unless it is there."""
+    """Make a folder durably, with those above it, unless it is there."""
     if not folder.is_dir():
+        make_folder(folder.parent)
         folder.mkdir(exist_ok=True)
         sync_folder(folder.parent)
 

@@ -122,7 +122,7 @@ class Shelf:
         try:
             mode = os.lstat(place).st_mode  # thousands of images, each looks here
         except FileNotFoundError:
-            _make_folders(place)
+            parts.make_folder(place)
             return True
         if stat.S_ISLNK(mode):
             raise ArgumentError(
@@ -224,9 +224,3 @@ def _touched(place: Path, status: os.stat_result) -> int:
 
 def _joined(at: str, name: str) -> str:
     return f"{at}/{name}" if at else name
-
-
-def _make_folders(folder: Path) -> None:
-    if not folder.is_dir():
-        _make_folders(folder.parent)
-        parts.make_folder(folder)
