@@ -30,10 +30,10 @@ def column(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     import pyarrow as pa
     from pyarrow import types
 
-    if all(value is None for value in values):
+    missing = values.count(None)
+    if missing == len(values):
         return pa.nulls(len(values), kind)
-    present = [value is not None for value in values]
-    buffers = [None if all(present) else _bits(present)]
+    buffers = [_bits([value is not None for value in values]) if missing else None]
     children: list[pa.Array] | None = None
     if types.is_struct(kind):
         rows = [value or {} for value in values]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tracksite.errors import DamageError
 from tracksite.schema import FORMAT, FORMATS, Problem, points_schema, runs_schema
-from tracksite.store import bounds, formats, packs, parts, verdicts
+from tracksite.store import bounds, formats, packs, parts, remembered, verdicts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,6 +27,7 @@ def read_patches(
     problems: list[Problem],
     known: dict[str, Verdict],
     *,
+    recall: bool = False,
     final: bool = False,
 ) -> pl.DataFrame:
     """Return the rows of every sound `runs` part, and name the damaged ones.
@@ -39,23 +40,42 @@ def read_patches(
         pool: reads and checks files.
         problems: where damage is named.
         known: verdicts on the files; what is found sound is added.
+        recall: what was decoded before is not read again, and what is decoded now is remembered.
         final: name a file that is gone as well.
 
     Raises:
         FileNotFoundError: one of them is gone, and this was not the `final` try.
     """
+    import polars as pl
+
     wanted = [part for part in names if part.table == "runs"]
+    recalled = _recalled(folder, wanted, known) if recall else empty_packed()
+    have = set(recalled.select("run_id", "writer", "seq", "part").iter_rows())
+    unread = [part for part in wanted if (*part.commit, part.hash) not in have]
     sound: list[tuple[parts.PartName, bytes]] = []
     outcomes = pool.map(
-        lambda part: _outcome(folder, part, known=part.file in known, final=final), wanted
+        lambda part: _outcome(folder, part, known=part.file in known, final=final), unread
     )
-    for part, outcome in zip(wanted, outcomes, strict=True):
+    for part, outcome in zip(unread, outcomes, strict=True):
         if isinstance(outcome, bytes):
             sound.append((part, outcome))
         else:
             problems.append(outcome)
-    known |= verdicts.of(folder / part.file for part, _ in sound if part.file not in known)
-    return decode_patches(sound, problems.append)
+    known |= verdicts.of(folder / part.file for part, _ in sound)
+    rows = pl.concat([recalled, decode_patches(sound, problems.append)])
+    if recall and rows.height > recalled.height:
+        remembered.save(folder, rows)
+    return rows
+
+
+def _recalled(
+    folder: Path, names: Sequence[parts.PartName], known: dict[str, Verdict]
+) -> pl.DataFrame:
+    """Return what is remembered of the parts on which the verdicts hold."""
+    now = verdicts.of(folder / part.file for part in names)
+    return remembered.load(
+        folder, [it for it in names if (it.file, known.get(it.file)) in now.items()]
+    )
 
 
 def decode_patches(
@@ -133,7 +153,7 @@ def decode(
     if not sound:
         return empty
     try:
-        frame = pl.read_parquet([content for _, content in sound], parallel="columns")
+        frame = pl.read_parquet([content for _, content in sound], parallel="columns").rechunk()
         if "writer" in empty.columns:
             _check_commits(frame, [part for part, _ in sound])
         return frame.select(empty.columns).match_to_schema(empty.schema)

@@ -59,6 +59,8 @@ def split(patches: pl.DataFrame) -> pl.DataFrame:
     """
     import polars as pl
 
+    if patches["edits"].null_count() == patches.height:
+        return patches
     edited = pl.col("edits").list.len().fill_null(0) > 0
     deleted = pl.col("edits").list.eval(pl.element().struct.field("field") == "deleted").list.any()
     concerned = edited & (pl.col("run_id").is_duplicated() | deleted)

@@ -64,7 +64,9 @@ def _take(root: Path, wanted: frozenset[str] | None, *, final: bool) -> Snapshot
     names = _not_packed(loose, packed, _not_held(root, manifest, lost, loose))
     points = [part for part in names if part.table == "points"]
     with ThreadPoolExecutor() as pool, verdicts.on(root / "log", names) as known:
-        patches = decoding.read_patches(root / "log", names, pool, problems, known, final=final)
+        patches = decoding.read_patches(
+            root / "log", names, pool, problems, known, recall=wanted is None, final=final
+        )
         saved = versions.paired(root / "log", pl.concat([patches, packed]), points)
         if wanted is not None and tombstones.has_any(saved):
             return _only(_take(root, None, final=final), wanted)
