@@ -30,7 +30,7 @@ def test_whole_run():
     [
         ({"git_commit": None}, "the commit"),
         ({"git_dirty": True}, "a clean working tree"),
-        ({"git_dirty": None}, "a clean working tree"),
+        ({"git_dirty": None}, "whether the code was changed"),
         ({"command": None}, "the command line"),
         ({"environment": [PACKAGE]}, "the Python version"),
         ({"environment": [PYTHON]}, "the versions of its packages"),

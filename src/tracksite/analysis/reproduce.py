@@ -39,7 +39,8 @@ def _conditions() -> Mapping[str, pl.Expr]:
     return {
         "the commit of its code": no_commit,
         "a clean working tree: the code was changed after the commit": ~no_commit
-        & pl.col("git_dirty").fill_null(value=True),
+        & pl.col("git_dirty").fill_null(value=False),
+        "whether the code was changed after the commit": ~no_commit & pl.col("git_dirty").is_null(),
         "the command line": pl.col("command").is_null(),
         "the Python version": ~keys.list.contains("python").fill_null(value=False),
         "the versions of its packages": ~packages.fill_null(value=False),

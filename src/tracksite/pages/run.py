@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tracksite import paths
 from tracksite.charts.numbers import machine_time
 from tracksite.model import Page
-from tracksite.pages import curves, files, notes, reproduce
+from tracksite.pages import curves, files, notes, reproduce, shell
 from tracksite.pages.context import digest
 from tracksite.pages.script import json_text
 
@@ -119,7 +119,7 @@ def _page(facts: _Facts, at: int) -> dict[str, Any]:
         "description": notes.html(run["description"]),
         "checklist": reproduce.checklist(run, context.settings.seed_params),
         "missing": context.missing_for(run_id),
-        "commands": reproduce.commands(run, DIFF_NAME),
+        "commands": shell.commands(run, DIFF_NAME),
         "commit_url": reproduce.commit_url(run["git_remote"], run["git_commit"]),
         "diff": _diff(run),
         "machine": {k: v for k, v in environment.items() if not k.startswith("package:")},
