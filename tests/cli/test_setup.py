@@ -27,17 +27,16 @@ def test_init_writes_settings_that_are_valid(tracksite, tmp_path):
 
 
 def test_init_never_writes_over_a_file_unasked(tracksite, tmp_path):
-    """A file that is there stays, unless --force; and then nothing else is written either."""
+    """A file that is there stays, unless --force."""
     mine = tmp_path / "tracksite.toml"
     mine.write_text("title = 'Mine'\n")
 
-    refused = tracksite("init", tmp_path, "--github-pages")
+    refused = tracksite("init", tmp_path)
 
     assert refused.exit_code == 1
     assert str(mine) in refused.stderr
     assert "--force" in refused.stderr
     assert mine.read_text() == "title = 'Mine'\n"
-    assert not (tmp_path / WORKFLOW).exists()
     assert tracksite("init", tmp_path, "--force").exit_code == 0
     assert "Mine" not in mine.read_text()
 
@@ -62,8 +61,10 @@ def test_the_workflow_publishes_with_the_official_actions_and_few_rights(tracksi
     assert "id-token: write" in deploy
     assert "concurrency:" in build
     assert f'pip install "tracksite=={__version__}"' in build
-    assert "tracksite build runs -o site" in build
-    assert "{version}" not in text
+    assert "lfs: true" in build
+    assert 'tracksite build runs -o site --base-url "$BASE_URL"' in build
+    assert "BASE_URL: ${{ steps.pages.outputs.base_url }}" in build
+    assert "{requirement}" not in text
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
@@ -104,3 +105,67 @@ def test_commands_and_runs_are_completed(store):
 def test_completing_runs_without_a_store_offers_nothing():
     """Where there is no store, completion offers no run and prints no error."""
     assert complete("tracksite", "show", "01") == []
+
+
+def test_settings_that_are_there_are_kept_beside_a_new_workflow(tracksite, tmp_path):
+    """With --github-pages a tracksite.toml stays as it is, also with --force."""
+    mine = tmp_path / "tracksite.toml"
+    mine.write_text("title = 'Mine'\n")
+    for words in ((), ("--force",)):
+        assert tracksite("init", tmp_path, "--github-pages", *words).exit_code == 0
+        assert mine.read_text() == "title = 'Mine'\n"
+    assert (tmp_path / WORKFLOW).exists()
+
+
+@pytest.mark.parametrize("before", [None, "*.pyc", "*.pyc\n", "site/\n", "/site\n"])
+def test_git_ignores_what_a_build_writes(tracksite, tmp_path, before):
+    """The site is in .gitignore once, and what was in it is still there."""
+    path = tmp_path / ".gitignore"
+    if before is not None:
+        path.write_text(before)
+    for _ in range(2):
+        tracksite("init", tmp_path, "--github-pages", "--force")
+    lines = path.read_text().splitlines()
+    assert [line for line in lines if "site" in line] in (["/site/"], ["site/"], ["/site"])
+    assert lines[: len((before or "").splitlines())] == (before or "").splitlines()
+
+
+def test_the_workflow_installs_what_it_is_told_to(tracksite, tmp_path):
+    """A requirement is taken as given."""
+    wanted = "tracksite @ git+https://example.org/fork"
+    tracksite("init", tmp_path, "--github-pages", "--install", wanted)
+    assert f'pip install "{wanted}"\n' in (tmp_path / WORKFLOW).read_text()
+
+
+class _Installed:
+    """A distribution that remembers where it came from (PEP 610)."""
+
+    def __init__(self, origin):
+        self.origin = origin
+
+    def read_text(self, _name):
+        """Return what pip wrote down."""
+        return self.origin
+
+
+@pytest.mark.parametrize(
+    ("origin", "requirement", "said"),
+    [
+        (None, f"tracksite=={__version__}", False),
+        (
+            '{"url": "https://example.org/t", "vcs_info": {"vcs": "git", "commit_id": "abc"}}',
+            "tracksite @ git+https://example.org/t@abc",
+            False,
+        ),
+        ('{"url": "file:///home/me/t", "dir_info": {}}', f"tracksite=={__version__}", True),
+        ("no JSON", f"tracksite=={__version__}", False),
+    ],
+)
+def test_the_workflow_installs_what_is_installed_here(
+    tracksite, tmp_path, monkeypatch, origin, requirement, said
+):
+    """It is the commit that pip got it from, else the version, and an unsure one is said."""
+    monkeypatch.setattr("importlib.metadata.distribution", lambda _name: _Installed(origin))
+    result = tracksite("init", tmp_path, "--github-pages")
+    assert f'pip install "{requirement}"\n' in (tmp_path / WORKFLOW).read_text()
+    assert ("--install" in result.stderr) is said

@@ -53,6 +53,17 @@ def test_the_title_comes_from_the_option_or_the_settings(tracksite, store, tmp_p
     assert "Said &lt;here&gt;" in home.read_text()
 
 
+def test_the_address_can_be_told_to_a_build(tracksite, store, tmp_path):
+    """--base-url counts instead of what the settings say, and one that is none is refused."""
+    (tmp_path / "tracksite.toml").write_text('base_url = "https://example.org/old/"\n')
+    words = ("build", store, "-o", tmp_path / "site", "--base-url")
+    assert tracksite(*words, "https://example.org/new").exit_code == 0
+    assert 'base href="https://example.org/new/"' in (tmp_path / "site" / "404.html").read_text()
+    refused = tracksite(*words, "example.org")
+    assert refused.exit_code == 1
+    assert "the options: base_url = 'example.org' is not a URL" in refused.stderr
+
+
 def test_build_fails_in_one_sentence(tracksite, store, tmp_path):
     """No store, bad settings and a folder with other files are errors with exit code 1."""
     (tmp_path / "bad.toml").write_text("titel = 1")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -22,40 +23,83 @@ _LINES = {
 @click.command()
 @click.argument("folder", default=".", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--github-pages", is_flag=True, help="Also a workflow that builds and publishes.")
+@click.option(
+    "--install",
+    "requirement",
+    metavar="REQUIREMENT",
+    help="What the workflow gives to `pip install`; by default what is installed here.",
+)
 @click.option("--force", is_flag=True, help="Write over files that are there.")
-def init(*, folder: Path, github_pages: bool, force: bool) -> None:
+def init(*, folder: Path, github_pages: bool, requirement: str | None, force: bool) -> None:
     """Write a commented tracksite.toml into FOLDER.
 
-    FOLDER is the current one by default.
+    FOLDER is the current one by default. With --github-pages, settings that are there are kept.
 
     \b
     Examples:
       tracksite init
       tracksite init --github-pages   also .github/workflows/tracksite.yml
+      tracksite init --github-pages --install "tracksite @ git+https://github.com/you/fork"
     """  # noqa: D301 - \b keeps click from wrapping a block
+    settings, workflow = folder / "tracksite.toml", folder / _WORKFLOW
+    taken = workflow if github_pages else settings
+    if taken.exists() and not force:
+        raise click.ClickException(f"{taken} is there already; --force writes over.")
+    if not github_pages or not settings.exists():
+        _write(settings, "tracksite.toml")
+    if github_pages:
+        _write(workflow, "github-pages.yml", requirement or installed())
+        _ignore(folder, "/site/")
+    _tell_next(github_pages=github_pages)
+
+
+def _write(path: Path, template: str, requirement: str = "") -> None:
     from tracksite.render import TEMPLATES
 
-    wanted = {"tracksite.toml": folder / "tracksite.toml"}
-    if github_pages:
-        wanted["github-pages.yml"] = folder / _WORKFLOW
-    taken = [str(path) for path in wanted.values() if path.exists()]
-    if taken and not force:
-        verb = "is" if len(taken) == 1 else "are"
-        raise click.ClickException(
-            f"{' and '.join(taken)} {verb} there already; --force writes over."
-        )
-    for name, path in wanted.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        text = (TEMPLATES / "init" / name).read_text(encoding="utf-8")
-        path.write_text(text.replace("{version}", __version__), encoding="utf-8")
+    text = (TEMPLATES / "init" / template).read_text(encoding="utf-8")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text.replace("{requirement}", requirement), encoding="utf-8")
+    click.echo(path)
+
+
+def _ignore(folder: Path, line: str) -> None:
+    """Let git ignore what a build writes, unless it does."""
+    path = folder / ".gitignore"
+    said = path.read_text(encoding="utf-8") if path.exists() else ""
+    if not {line, line.strip("/"), line.lstrip("/"), line.rstrip("/")} & set(said.split()):
+        separator = "" if said.endswith("\n") or not said else "\n"
+        path.write_text(f"{said}{separator}{line}\n", encoding="utf-8")
         click.echo(path)
-    _tell_next(github_pages=github_pages)
+
+
+def installed() -> str:
+    """Return the requirement that installs this tracksite elsewhere.
+
+    It is the repository and commit that it was installed from, where pip wrote that down (PEP
+    610); else its version at the package index, which need not have it yet: then this is said.
+    """
+    import importlib.metadata
+
+    try:
+        text = importlib.metadata.distribution("tracksite").read_text("direct_url.json")
+        origin = json.loads(text or "{}")
+        source = origin.get("vcs_info")
+    except (importlib.metadata.PackageNotFoundError, OSError, ValueError, AttributeError):
+        origin, source = {}, None
+    if source:
+        return f"tracksite @ {source['vcs']}+{origin['url']}@{source['commit_id']}"
+    if origin:
+        say(
+            f"This tracksite comes from {origin.get('url')}: if version {__version__} is not at "
+            f"the package index, say with --install where the workflow gets it."
+        )
+    return f"tracksite=={__version__}"
 
 
 def _tell_next(*, github_pages: bool) -> None:
     if github_pages:
         say("Next: 1. On GitHub, in Settings > Pages, choose the source “GitHub Actions”.")
-        say("      2. git add tracksite.toml .github runs   (do not ignore runs/: it is the data)")
+        say("      2. git add tracksite.toml .github .gitignore runs   (runs/ is the data)")
         say("      3. git commit and push: the workflow builds the site and prints its address.")
     else:
         say("Next: 1. Log runs into ./runs: `import tracksite`, then tracksite.start_run().")

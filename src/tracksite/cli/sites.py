@@ -33,6 +33,10 @@ def _cores() -> int:
 @click.command()
 @store_argument
 @site_options
+@click.option(
+    "--base-url",
+    help="Where the site is published, instead of what the settings say: for absolute links.",
+)
 @click.option("--strict", is_flag=True, help=f"Leave with exit code {STRICT} after any warning.")
 @click.option(
     "--force", is_flag=True, help="Write all files again, even into a folder with others."
@@ -51,6 +55,7 @@ def build(
     site: Path,
     settings_file: Path | None,
     title: str | None,
+    base_url: str | None,
     strict: bool,
     force: bool,
     jobs: int,
@@ -76,7 +81,7 @@ def build(
     began = time.monotonic()
     opened = open_store(store)
     pack_when_due(opened)
-    settings = settings_from(settings_file, title)(opened.root)
+    settings = settings_from(settings_file, title=title, base_url=base_url)(opened.root)
     with progress("Building") as tell, processes(jobs) if jobs > 1 else nullcontext() as workers:
         report = build_site(
             opened.root, site, settings=settings, progress=tell, force=force, executor=workers
@@ -91,14 +96,23 @@ def build(
         click.get_current_context().exit(STRICT)
 
 
-def settings_from(file: Path | None, title: str | None) -> Callable[[Path], Settings]:
-    """Return what gives the settings for a store's folder."""
+def settings_from(file: Path | None, **given: str | None) -> Callable[[Path], Settings]:
+    """Return what gives the settings for a store's folder.
+
+    Args:
+        file: where they are; None: where `config.find` finds them.
+        given: what counts instead of what is written there, where it is not None.
+    """
     from tracksite import config
+
+    said = config.parse({name: it for name, it in given.items() if it is not None}, "the options")
 
     def load(root: Path) -> Settings:
         found = file or config.find(root)
         settings = config.read(found) if found else config.Settings()
-        return dataclasses.replace(settings, title=title) if title is not None else settings
+        return dataclasses.replace(
+            settings, **{name: getattr(said, name) for name, it in given.items() if it is not None}
+        )
 
     return load
 

@@ -52,7 +52,7 @@ def watch(
             keep_up(
                 store,
                 site,
-                settings=settings_from(settings_file, title),
+                settings=settings_from(settings_file, title=title),
                 settings_file=settings_file,
                 port=port,
                 tell=Tell(talk.started, talk.built, talk.failed),

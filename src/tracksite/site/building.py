@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from tracksite.config import Settings
+    from tracksite.schema import Snapshot
     from tracksite.store.base import Store
 
 
@@ -57,8 +58,9 @@ def build(
 
     Raises:
         NotFoundError, StoreError: there is no store, or it cannot be read as a whole.
-        BuildError: the folder cannot be written, holds files that no build wrote, is inside the
-            store, two pages claim one path, or a worker of `executor` died.
+        BuildError: nothing in a store that has files can be read, the folder cannot be written,
+            holds files that no build wrote or is inside the store, two pages claim one path, or a
+            worker of `executor` died.
 
     Files are put into place when all of them are made: a build that fails before leaves the old
     site as it was.
@@ -75,6 +77,7 @@ def build(
     if same and _up_to_date(site, old.files):
         return report(site, old, unchanged=tuple(old.files))
     snapshot = store.snapshot()
+    _refuse_unreadable(store, snapshot)
     context = Context(snapshot, settled(fold(snapshot)), settings, store.root / "artifacts")
     todo = plan(context, site, old, key, force=force)
     target = Manifest(__version__, state, key, snapshot.problems)
@@ -89,6 +92,16 @@ def _keep_apart(store: Store, site: Path) -> None:
         raise BuildError(
             f"The site cannot be written to {site}: that is inside the store {store.root}; "
             "choose another folder."
+        )
+
+
+def _refuse_unreadable(store: Store, snapshot: Snapshot) -> None:
+    """Raise where a store has files and none of them can be read: no runs is another thing."""
+    if snapshot.problems and not snapshot.patches.height and not snapshot.purged:
+        first, more = snapshot.problems[0], len(snapshot.problems) - 1
+        others = f" ({more:,} more are not either)" if more else ""
+        raise BuildError(
+            f"Nothing in {store.root} can be read{others}, so no site was built: {first.message}"
         )
 
 

@@ -16,6 +16,7 @@ from tracksite.store import (
     manifests,
     packs,
     parts,
+    pointers,
     reading,
     stamping,
     tombstones,
@@ -97,7 +98,7 @@ def _take(root: Path, wanted: frozenset[str] | None, *, final: bool) -> Snapshot
         live_points=reading.live_points(run for run in live if run.run_id not in verdict.purged),
         stamps=_without(stamps, verdict.purged),
         alive=frozenset(alive) - verdict.purged.keys(),
-        problems=tuple(sorted(set(problems), key=lambda problem: problem.path)),
+        problems=tuple(pointers.told(root, sorted(set(problems), key=lambda it: it.path))),
         purged=verdict.purged,
     )
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tracksite.errors import ArgumentError, DamageError, NotFoundError
 from tracksite.schema import Problem
-from tracksite.store import artifacts, bounds, edits, listing, manifests, packs, parts
+from tracksite.store import artifacts, bounds, edits, listing, manifests, packs, parts, pointers
 from tracksite.store.blocks import decode_blocks
 
 if TYPE_CHECKING:
@@ -54,8 +54,9 @@ def verify(store: LocalStore, progress: Callable[[str], object] = bool) -> Verif
         message = check()
         if message is not None:
             problems[path, message] = Problem(path, owner, message)
-    ordered = sorted(problems.values(), key=lambda problem: problem.path)
-    return Verification(state_root(snapshot.stamps.items()), files, tuple(ordered))
+    ordered = pointers.told(store.root, sorted(problems.values(), key=lambda it: it.path))
+    distinct = tuple(dict.fromkeys(ordered))  # a pointer is wrong in more than one way
+    return Verification(state_root(snapshot.stamps.items()), files, distinct)
 
 
 def state_root(stamps: Iterable[tuple[str, str]]) -> str:
