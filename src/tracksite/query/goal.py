@@ -15,7 +15,7 @@ from tracksite.query import goal_tags, long
 from tracksite.query.metric_names import MAXIMIZE, MINIMIZE, direction_of, metric_range, read
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from tracksite.query.goal_tags import Said
 
@@ -94,14 +94,14 @@ def primary_metric(runs: pl.DataFrame, settings: HasGoal | None = None) -> Goal 
     if metric is not None:
         picked = f"The settings name {metric}"
     else:
-        counts = _counts(runs)
+        counts = _counts(runs, {one for one, _ in said.goals})
         if not counts:
             return None
         named = next((one for one in said.goals if not _rare(one[0], counts)), None)
         if named is not None:
             metric, disputed, picked = named[0], said.disputed, _why_said(named, said)
         else:
-            metric = min(counts, key=lambda key: _preference(key, counts))
+            metric = min(counts, key=lambda key: _preference(key, counts, said))
             picked = _why_named(metric, len(counts))
     chosen, reason, known = _direction(metric, direction, said)
     settled = settings is not None and settings.metric is not None
@@ -116,22 +116,23 @@ def directions(runs: pl.DataFrame, metrics: list[str]) -> dict[str, str | None]:
     return {metric: said.get(metric) or direction_of(metric) for metric in metrics}
 
 
-def _counts(runs: pl.DataFrame) -> dict[str, int]:
+def _counts(runs: pl.DataFrame, said: Collection[str]) -> dict[str, int]:
     """Return each metric that could be a goal, and how many runs have a finite value of it."""
     found = long.metrics(runs).group_by("key").agg(pl.col("last").is_finite().sum())
-    return {key: count for key, count in found.iter_rows() if not read(key).never}
+    return {key: count for key, count in found.iter_rows() if key in said or not read(key).never}
 
 
 def _rare(metric: str, counts: Mapping[str, int]) -> bool:
     return counts.get(metric, 0) * 2 < max(1, *counts.values())
 
 
-def _preference(key: str, counts: Mapping[str, int]) -> tuple[object, ...]:
+def _preference(key: str, counts: Mapping[str, int], said: Said) -> tuple[object, ...]:
     name = read(key)
     training = name.split == "training"
     part_of_loss = name.level > 0 and name.parts > 0
     level = (name.level + training, part_of_loss, training)
-    order = (_rare(key, counts), name.direction is None, level, name.parts, name.place)
+    untold = name.direction is None and key not in said.directions
+    order = (_rare(key, counts), untold, level, name.parts, name.place)
     return (*order, _SPLIT_ORDER.index(name.split), len(key), key)
 
 

@@ -1,8 +1,8 @@
 """What the runs of an experiment said they are after, as they logged: the tag `tracksite.goal`.
 
-Each line of the tag is a direction and a metric, as in "maximize val_accuracy"; the first line is
-the run's goal, the others only tell which way is better. Frameworks that know write it, through
-their integration; anybody may, with `set_tag`.
+Each line of the tag is a direction and a metric, as in "maximize val_accuracy". The first line is
+the run's goal, which an empty one leaves open; the others only tell which way is better. Frameworks
+that know write it, through their integration; anybody may, with `set_tag`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tracksite.query import long
 from tracksite.schema import GOAL_TAG
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True)
@@ -50,20 +50,18 @@ def said(runs: pl.DataFrame) -> Said:
     goals: Counter[tuple[str, str]] = Counter()
     every: Counter[tuple[str, str]] = Counter()
     for text, count in tags.group_by("text").len().iter_rows():
-        lines = list(_lines(text))
-        every.update(dict.fromkeys(lines, count))
-        goals.update(dict.fromkeys(lines[:1], count))
+        lines = [_line(line) for line in text.split("\n")]
+        every.update({line: count for line in lines if line})
+        goals.update({line: count for line in lines[:1] if line})
     directions: dict[str, str] = {}
     for (metric, direction), _ in _commonest(every):
         directions.setdefault(metric, direction)
     return Said(_commonest(goals), directions)
 
 
-def _lines(text: str) -> Iterator[tuple[str, str]]:
-    for line in text.split("\n"):
-        direction, _, metric = line.strip().partition(" ")
-        if direction in DIRECTIONS and metric.strip():
-            yield metric.strip(), direction
+def _line(text: str) -> tuple[str, str] | None:
+    direction, _, metric = text.strip().partition(" ")
+    return (metric.strip(), direction) if direction in DIRECTIONS and metric.strip() else None
 
 
 def _commonest(
