@@ -93,7 +93,7 @@ class TracksiteCallback(keras.callbacks.Callback):
         log_numbers(self._session.run, logs or {}, epoch)
         self._say_goal(self._session, _beside())
         value = (logs or {}).get(self._monitor) if self._monitor else None
-        sign = -1.0 if value is not None and self._more() else 1.0
+        sign = -1.0 if value is not None and self._known_mode() == "max" else 1.0
         if value is not None and sign * value < self._best:
             self._best = sign * value
             self._session.run.log_metric("best_epoch", epoch, epoch)
@@ -116,21 +116,23 @@ class TracksiteCallback(keras.callbacks.Callback):
             log_numbers(begun.run, logs or {}, 0, "test/")
             begun.end()
 
-    def _more(self) -> bool:
-        """Return whether more of the monitored metric is better."""
+    def _known_mode(self) -> str | None:
+        """Return the mode that was given, else what Keras knows of the monitored metric."""
         if self._mode is None:
             probe = keras.callbacks.EarlyStopping(self._monitor)
             probe.set_model(self.model)
             with contextlib.suppress(AttributeError, ValueError):  # it is no metric of Keras
                 probe._set_monitor_op()  # noqa: SLF001 - nothing else tells what Keras knows
-            self._mode = "max" if _prefers_more(probe) else "min"
-        return self._mode == "max"
+                self._mode = "max" if _prefers_more(probe) else "min"
+        return self._mode
 
     def _say_goal(self, begun: Session, beside: Sequence[Any]) -> None:
         """Say what the training is after, once that is known."""
         if self._said:
             return
-        goal = (str(self._monitor), self._more()) if self._own else _monitored(beside)
+        goal = _monitored(beside)
+        if self._own and self._known_mode():
+            goal = str(self._monitor), self._known_mode() == "max"
         if goal is not None:
             self._said = True
             say_goal(begun.run, goal)
@@ -161,7 +163,7 @@ def _monitored(callbacks: Sequence[Any]) -> tuple[str, bool] | None:
 
 
 def _prefers_more(callback: Any) -> bool:
-    return callback.monitor_op is not None and bool(callback.monitor_op(2.0, 1.0))
+    return bool(callback.monitor_op(2.0, 1.0))
 
 
 def _settings(model: keras.Model) -> dict[str, Any]:

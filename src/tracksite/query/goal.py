@@ -110,10 +110,9 @@ def primary_metric(runs: pl.DataFrame, settings: HasGoal | None = None) -> Goal 
     return Goal(metric, chosen, inferred, f"{picked}; {chosen} because {reason}.", not known)
 
 
-def directions(runs: pl.DataFrame, metrics: list[str]) -> dict[str, str | None]:
-    """Return for each of these metrics which way is better, as the runs or its name say."""
-    said = goal_tags.said(runs).directions
-    return {metric: said.get(metric) or direction_of(metric) for metric in metrics}
+def directions(runs: pl.DataFrame) -> Mapping[str, str]:
+    """Return metric → which way is better, for those of which these runs said so as they logged."""
+    return goal_tags.said(runs).directions
 
 
 def _counts(runs: pl.DataFrame, said: Collection[str]) -> dict[str, int]:
@@ -141,7 +140,7 @@ def _why_named(metric: str, count: int) -> str:
         return f"{metric} is the only metric that could be one"
     split = read(metric).split
     on_data = f", on {split} data" if split else ""
-    return f"{metric} was picked from {count} metrics by its name{on_data}"
+    return f"{metric} was guessed from the names of {count} metrics{on_data}"
 
 
 def _why_said(named: tuple[str, str], said: Said) -> str:

@@ -175,6 +175,12 @@ def table() -> Table:
     )
 
 
+def split_words() -> list[str]:
+    """Return every single word for a split of the data, such as val and train, in order."""
+    found = (words for words, meaning in table().meanings.items() if meaning.kind is Kind.SPLIT)
+    return sorted(words[0] for words in found if len(words) == 1)
+
+
 def _meaning(kind: Kind, text: str, split: str = "") -> dict[tuple[str, ...], Meaning]:
     return {words: Meaning(kind, split) for words in _wordings(text)}
 
