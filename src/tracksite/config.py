@@ -31,9 +31,10 @@ class ExperimentSettings:
     """The table `[experiments."<name>"]`.
 
     Attributes:
-        metric: the primary metric: runs are ranked by it. Default: inferred from the names of the
-            metrics, and the page says so.
-        direction: "maximize" or "minimize" the metric. Default: inferred from its name.
+        metric: the primary metric: runs are ranked by it. Default: what the training said as it
+            logged, else guessed from the names of the metrics, and the page says so.
+        direction: "maximize" or "minimize" the metric. Default: as the training said, else guessed
+            from its name.
         target: the value of the metric to reach, shown beside the best value.
         goal: what the experiment is for, in one sentence.
         description: Markdown, shown on the experiment's page; replaces the logged description.

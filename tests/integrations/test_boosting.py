@@ -143,3 +143,51 @@ def test_a_run_that_ended_before_the_result_is_named():
         _lightgbm(callback)
     with pytest.warns(RuntimeWarning, match=f"{run.run_id} ended before"):
         callback.finish()
+
+
+@pytest.mark.parametrize(
+    ("metrics", "goal"),
+    [(["rmse", "mae"], "minimize valid/mae"), (["rmse", "ndcg"], "maximize valid/ndcg")],
+)
+def test_what_xgboost_stopped_by_is_the_goal(metrics, goal):
+    """The run says by which metric early stopping chose, and which way that is better."""
+    xgboost = pytest.importorskip("xgboost")
+    callback = _callback(_xgboost, log_model=False)
+    data = xgboost.DMatrix(ROWS, np.abs(TARGET).round())
+    data.set_group([len(ROWS)])
+    xgboost.train(
+        {"eval_metric": metrics, "nthread": 1},
+        data,
+        8,
+        evals=[(data, "train"), (data, "valid")],
+        early_stopping_rounds=3,
+        verbose_eval=False,
+        callbacks=[callback],
+    )
+    assert _only().data.tags["tracksite.goal"] == goal
+
+
+@pytest.mark.parametrize(
+    ("metrics", "said"),
+    [
+        ("rmse", "minimize valid/rmse\nminimize train/rmse"),
+        (
+            "rmse,r2",
+            "\nminimize valid/rmse\nmaximize valid/r2\nminimize train/rmse\nmaximize train/r2",
+        ),
+    ],
+)
+def test_lightgbm_says_which_way_is_better(metrics, said):
+    """One metric on data that is held out is the goal; of several LightGBM knows the directions."""
+    lightgbm = pytest.importorskip("lightgbm")
+    data = lightgbm.Dataset(ROWS[:60], TARGET[:60])
+    held = lightgbm.Dataset(ROWS[60:], TARGET[60:], reference=data)
+    lightgbm.train(
+        {"metric": metrics, "num_threads": 1, "verbosity": -1},
+        data,
+        2,
+        valid_sets=[data, held],
+        valid_names=["train", "valid"],
+        callbacks=[_callback(_lightgbm, log_model=False)],
+    )
+    assert _only().data.tags["tracksite.goal"] == said

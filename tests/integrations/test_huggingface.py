@@ -105,3 +105,21 @@ def test_the_active_run_is_used():
         _trainer(TracksiteCallback(), save_strategy="no").train()
         assert run.info.status == "running"
     assert _only().info.run_id == run.run_id
+
+
+@pytest.mark.parametrize(
+    ("options", "goal"),
+    [
+        ({}, None),
+        ({"metric_for_best_model": "loss"}, "minimize eval_loss"),
+        ({"metric_for_best_model": "eval_f1"}, "maximize eval_f1"),
+        (
+            {"metric_for_best_model": "quality", "greater_is_better": False},
+            "minimize eval_quality",
+        ),
+    ],
+)
+def test_the_metric_for_the_best_model_is_the_goal(options, goal):
+    """The run says by what the Trainer chooses the best model, and which way is better."""
+    _trainer(TracksiteCallback(), save_strategy="no", **options).train()
+    assert _only().data.tags.get("tracksite.goal") == goal

@@ -89,3 +89,42 @@ def test_a_fit_that_fails_is_a_failed_run():
     del model
     gc.collect()
     assert _only().info.status == "failed"
+
+
+def _goal(*callbacks, **options):
+    """The goal that the run of a fit says."""
+    _fit(_model(), list(callbacks), validation_data=(ROWS, 3 * ROWS + 1), **options)
+    return _only().data.tags.get("tracksite.goal")
+
+
+def test_what_is_monitored_is_the_goal():
+    """The run says what a ModelCheckpoint beside the callback monitors, whichever stands first."""
+    saved = keras.callbacks.ModelCheckpoint("m.keras", monitor="val_mae", save_best_only=True)
+    stop = keras.callbacks.EarlyStopping("loss")
+    assert _goal(TracksiteCallback(), stop, saved, epochs=1) == "minimize val_mae"
+
+
+def test_a_monitor_of_its_own_is_the_goal():
+    """A monitor that was given to the callback comes before those beside it."""
+    stop = keras.callbacks.EarlyStopping("loss")
+    assert _goal(TracksiteCallback(monitor="val_mae"), stop) == "minimize val_mae"
+
+
+def test_nothing_is_said_where_nothing_was_chosen():
+    """The default monitor, one that Keras does not know, and a learning rate's say nothing."""
+    rate = keras.callbacks.ReduceLROnPlateau("val_mae")
+    assert _goal(TracksiteCallback(), rate) is None
+
+
+def test_without_a_mode_the_best_accuracy_is_the_highest():
+    """Keras is asked which way its own metric is better: the model that is kept is the best one."""
+
+    class Jump(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            logs["accuracy"] = [0.1, 0.9, 0.5][epoch]
+
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile(optimizer="sgd", loss="mse", metrics=["accuracy"])
+    _fit(model, [Jump(), TracksiteCallback(monitor="accuracy")], epochs=3)
+    assert _only().data.metrics["best_epoch"] == 1
+    assert _only().data.tags["tracksite.goal"] == "maximize accuracy"

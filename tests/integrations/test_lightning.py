@@ -111,3 +111,23 @@ def test_only_rank_zero_logs(monkeypatch):
     assert logger.version is None
     tracksite.start_run().end()  # so that there is a store to look at
     assert len(tracksite.search_runs(search_all_experiments=True, output_format="list")) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "goal"),
+    [
+        ("ModelCheckpoint", {"monitor": "loss"}, "minimize my_loss"),
+        ("ModelCheckpoint", {"monitor": "step", "mode": "max"}, None),
+        ("EarlyStopping", {"monitor": "loss", "mode": "max"}, "maximize my_loss"),
+    ],
+)
+def test_what_is_monitored_is_the_goal(kind, options, goal, tmp_path):
+    """The run says what a checkpoint or an early stop monitors, under the name it is logged by."""
+    from lightning.pytorch import callbacks
+
+    place = {"dirpath": tmp_path} if kind == "ModelCheckpoint" else {}
+    callback = getattr(callbacks, kind)(**options, **place)
+    logger = TracksiteLogger(prefix="my_")
+    saves = {"enable_checkpointing": kind == "ModelCheckpoint"}
+    _trainer(logger, callbacks=[callback], **saves).fit(Line(), LOADER)
+    assert tracksite.get_run(logger.version).data.tags.get("tracksite.goal") == goal

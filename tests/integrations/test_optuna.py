@@ -124,3 +124,21 @@ def test_names_that_do_not_fit_the_study_are_refused():
     with pytest.raises(ArgumentError, match="names 2 values"):
         study.optimize(lambda trial: trial.suggest_float("x", 0, 1), 1, callbacks=[callback])
     callback.end()
+
+
+@pytest.mark.parametrize(
+    ("directions", "said"),
+    [
+        (["maximize"], "maximize a"),
+        (["minimize"], "minimize a"),
+        (["maximize", "minimize"], "\nmaximize a\nminimize b"),
+    ],
+)
+def test_the_direction_of_a_study_is_that_of_its_goal(directions, said):
+    """Study and trials say which value is better; of several objectives none is said to decide."""
+    callback = TracksiteCallback(["a", "b"][: len(directions)])
+    study = optuna.create_study(directions=directions)
+    study.optimize(lambda trial: [trial.number] * len(directions), 2, callbacks=[callback])
+    callback.end()
+    parent, trials = _runs()
+    assert {run.data.tags["tracksite.goal"] for run in (parent, *trials.values())} == {said}

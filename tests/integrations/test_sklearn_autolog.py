@@ -20,6 +20,10 @@ from sklearn.preprocessing import StandardScaler
 import tracksite
 import tracksite.sklearn
 from tracksite.integrations import sklearn_figures, sklearn_fit
+from tracksite.query.goal import primary_metric
+from tracksite.query.runs import fold
+from tracksite.query.runs import runs as folded_runs
+from tracksite.store.local import open_store
 
 RNG = np.random.default_rng(0)
 X = pd.DataFrame(RNG.normal(size=(60, 3)), columns=["a", "b", "c"])
@@ -253,3 +257,28 @@ def test_a_wrong_setting_is_refused():
     """A negative number of runs raises at the call."""
     with pytest.raises(tracksite.ArgumentError, match="max_tuning_runs=-1"):
         tracksite.autolog(max_tuning_runs=-1)
+
+
+@pytest.mark.parametrize(
+    ("scoring", "metric"),
+    [
+        (None, "mean_test_score"),
+        ("neg_log_loss", "mean_test_score"),
+        (["accuracy", "neg_log_loss"], "mean_test_neg_log_loss"),
+    ],
+)
+def test_a_search_is_after_the_score_by_which_it_chooses(scoring, metric):
+    """The site ranks the candidates by the mean test score, greatest first, never by its std."""
+    refit = "neg_log_loss" if isinstance(scoring, list) else True
+    options = {"cv": 2, "scoring": scoring, "refit": refit}
+    GridSearchCV(LogisticRegression(), {"C": [0.001, 1.0]}, **options).fit(X, Y)
+    assert {run.data.tags["tracksite.goal"] for run in runs()} == {f"maximize {metric}"}
+    goal = primary_metric(folded_runs(fold(open_store(Path("runs")).snapshot())))
+    assert (goal.metric, goal.direction, goal.inferred) == (metric, "maximize", False)
+
+
+def test_a_goal_that_the_run_has_stays():
+    """What the user said of the run is not said anew by what is trained in it."""
+    with tracksite.start_run(tags={"tracksite.goal": "minimize cost"}) as run:
+        GridSearchCV(LogisticRegression(), {"C": [0.1]}, cv=2).fit(X, Y)
+    assert tracksite.get_run(run.run_id).data.tags["tracksite.goal"] == "minimize cost"

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from tests.query.made import frame_of, patch
 from tracksite.config import ExperimentSettings
 from tracksite.query import leaderboard
-from tracksite.query.goal import Goal, direction_of, primary_metric
+from tracksite.query.goal import Goal, direction_of, directions, primary_metric
+from tracksite.query.metric_names import read
+from tracksite.schema import GOAL_TAG
 
 UP, DOWN = "maximize", "minimize"
 
@@ -52,10 +54,22 @@ def test_direction_of(metric, direction):
         (["epoch_time", "gpu_memory", "rmse"], "rmse"),
         (["system/cpu", "thing"], "thing"),
         (["zeta", "alpha"], "zeta"),
+        (["val/box_loss", "metrics/mAP50(B)", "metrics/mAP50-95(B)"], "metrics/mAP50-95(B)"),
+        (["train/mAP", "val/box_loss"], "train/mAP"),
+        (
+            ["mean_fit_time", "std_test_score", "rank_test_score", "mean_test_score"],
+            "mean_test_score",
+        ),
+        (["rollout/ep_rew_mean", "train/loss", "train/explained_variance"], "rollout/ep_rew_mean"),
+        (["eval_loss", "eval_runtime", "eval_accuracy", "train_loss"], "eval_accuracy"),
+        (["f1_cat", "f1_dog", "accuracy"], "accuracy"),
+        (["val_kl_loss", "val_reconstruction_loss", "val_loss"], "val_loss"),
+        (["acc,none", "acc_stderr,none"], "acc,none"),
+        (["coco/bbox_mAP", "coco/bbox_mAP_s", "acc", "loss_bbox"], "coco/bbox_mAP"),
     ],
 )
 def test_choice(metrics, expected):
-    """Validation before test before unnamed before training data, telling names before others."""
+    """The word decides; among equals validation, test, unnamed data; training data counts less."""
     goal = primary_metric(frame_of(patch("a", metrics=dict.fromkeys(metrics, 0.5))))
     assert goal is not None
     assert goal.metric == expected
@@ -99,14 +113,17 @@ def test_half_settings():
 def test_unknown_direction():
     """Where no name tells, more is better, and the sentence says how to change that."""
     goal = primary_metric(frame_of(patch("a", metrics={"thing": 1.0})))
-    assert goal.direction == UP
+    assert (goal.direction, goal.assumed) == (UP, True)
     assert "tracksite.toml" in goal.why
+    assert not primary_metric(frame_of(patch("a", metrics={"f1": 1.0}))).assumed
 
 
 def test_no_metrics():
-    """Without runs or metrics there is no goal, unless the settings name one."""
+    """Without a metric that could be one there is no goal, unless the settings name it."""
     assert primary_metric(frame_of(patch("a")).clear()) is None
     assert primary_metric(frame_of(patch("a"))) is None
+    nothing_good = dict.fromkeys(["std_test_score", "mean_fit_time", "system/cpu"], 1.0)
+    assert primary_metric(frame_of(patch("a", metrics=nothing_good))) is None
     assert primary_metric(frame_of(patch("a")), ExperimentSettings(metric="f1")).metric == "f1"
 
 
@@ -121,11 +138,59 @@ def test_where_pages_find_it():
     assert leaderboard.primary_metric is primary_metric
 
 
+def _said(*texts, **metrics):
+    return frame_of(
+        *(
+            patch(f"r{at}", metrics=metrics, tags={GOAL_TAG: text} if text else {})
+            for at, text in enumerate(texts)
+        )
+    )
+
+
+def test_said_goal():
+    """What the training said it is after counts before any name, and is not called inferred."""
+    goal = primary_metric(_said("minimize stuff", None, f1=1.0, stuff=2.0))
+    assert (goal.metric, goal.direction, goal.inferred) == ("stuff", DOWN, False)
+    assert "the training said" in goal.why
+
+
+def test_settings_before_said():
+    """The settings count before what was said, which still tells the direction they leave open."""
+    runs = _said("minimize stuff\nminimize f1", f1=1.0, stuff=2.0)
+    goal = primary_metric(runs, ExperimentSettings(metric="f1"))
+    assert (goal.metric, goal.direction, goal.inferred) == ("f1", DOWN, False)
+    goal = primary_metric(runs, ExperimentSettings(metric="stuff", direction=UP))
+    assert goal.direction == UP
+
+
+def test_disputed_goal():
+    """Runs that said different goals: most of them win, and the page names what was said."""
+    said = ("maximize f1", "maximize f1", "minimize stuff")
+    for texts in (said, said[::-1]):
+        goal = primary_metric(_said(*texts, f1=1.0, stuff=2.0))
+        assert (goal.metric, goal.direction, goal.inferred) == ("f1", UP, True)
+        assert '2 "maximize f1", 1 "minimize stuff"' in goal.why
+
+
+def test_said_of_nothing():
+    """A goal that was said of a metric that few runs have, or in no words, changes nothing."""
+    assert primary_metric(_said("minimize val_loss", f1=1.0)).metric == "f1"
+    for text in ("", "f1", "upwards f1", "maximize ", "minimize\nstuff"):
+        assert primary_metric(_said(text, f1=1.0, stuff=2.0)).direction == UP
+
+
+def test_directions():
+    """Runs may say of every metric which way is better, and leave open which one decides."""
+    runs = _said("\nminimize a\nmaximize some loss", "\nminimize a", a=1.0, f1=1.0)
+    assert directions(runs) == {"a": DOWN, "some loss": UP}
+    assert primary_metric(runs).metric == "f1"
+
+
 @given(st.lists(st.text(max_size=30), min_size=1, max_size=5, unique=True))
 def test_any_names(keys):
-    """Whatever metrics are called, one of them is primary and the choice hangs on no order."""
+    """Whatever metrics are called, the choice hangs on no order, and is one that could be it."""
     goal = primary_metric(frame_of(patch("a", metrics=dict.fromkeys(keys, 1.0))))
     again = primary_metric(frame_of(patch("a", metrics=dict.fromkeys(reversed(keys), 1.0))))
-    assert goal.metric in keys
-    assert goal.direction in (UP, DOWN)
     assert goal == again
+    possible = [key for key in keys if not read(key).never]
+    assert goal.metric in possible if possible else goal is None

@@ -5,7 +5,15 @@ from __future__ import annotations
 import tempfile
 from typing import TYPE_CHECKING, Any
 
-from tracksite.integrations.runs import Session, flat, log_numbers, log_settings, needs, session
+from tracksite.integrations.runs import (
+    Session,
+    flat,
+    log_numbers,
+    log_settings,
+    needs,
+    say_goal,
+    session,
+)
 
 with needs("huggingface"):
     from transformers import TrainerCallback
@@ -66,6 +74,9 @@ class TracksiteCallback(TrainerCallback, ExportableState):
         if state.is_world_process_zero:
             self._training = True
             log_settings(self._begun(args).run, _settings(args, model))
+            if args.metric_for_best_model:
+                metric = f"eval_{args.metric_for_best_model.removeprefix('eval_')}"
+                say_goal(self._begun(args).run, (metric, bool(args.greater_is_better)))
 
     def on_log(
         self,

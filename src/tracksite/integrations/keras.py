@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +15,7 @@ from tracksite.integrations.runs import (
     log_numbers,
     log_settings,
     needs,
+    say_goal,
     session,
     short,
 )
@@ -21,9 +24,10 @@ with needs("keras"):
     import keras
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 _KEPT = "model.keras"
+_LOSS = "val_loss"
 
 
 class TracksiteCallback(keras.callbacks.Callback):
@@ -36,8 +40,8 @@ class TracksiteCallback(keras.callbacks.Callback):
         run_name: str | None = None,
         run_id: str | None = None,
         every_n_batches: int | None = None,
-        monitor: str | None = "val_loss",
-        mode: str = "min",
+        monitor: str | None = _LOSS,
+        mode: str | None = None,
     ) -> None:
         """Take where to log, if no run is active, and what.
 
@@ -49,13 +53,19 @@ class TracksiteCallback(keras.callbacks.Callback):
             monitor: the metric by which the model of the best epoch is kept, as the artifact
                 model.keras; without it, as where there is no validation, the last one. None
                 keeps no model.
-            mode: "min" or "max": which value of it is best.
+            mode: "min" or "max": which value of it is best; None: as Keras knows it of its own
+                metrics, else "min".
+
+        A `monitor` of your own, or else that of a ModelCheckpoint or an EarlyStopping beside this
+        callback, is what the run says it is after.
         """
         super().__init__()
         self._where = {"experiment": experiment, "run_name": run_name, "run_id": run_id}
         self._every = every_n_batches
         self._monitor = monitor
-        self._sign = -1.0 if mode == "max" else 1.0
+        self._mode = mode
+        self._own = monitor is not None and (monitor != _LOSS or mode is not None)
+        self._said = False
         self._best = math.inf
         self._batches = 0
         self._session: Session | None = None
@@ -81,9 +91,11 @@ class TracksiteCallback(keras.callbacks.Callback):
         if self._session is None:
             return
         log_numbers(self._session.run, logs or {}, epoch)
+        self._say_goal(self._session, _beside())
         value = (logs or {}).get(self._monitor) if self._monitor else None
-        if value is not None and self._sign * value < self._best:
-            self._best = self._sign * value
+        sign = -1.0 if value is not None and self._known_mode() == "max" else 1.0
+        if value is not None and sign * value < self._best:
+            self._best = sign * value
             self._session.run.log_metric("best_epoch", epoch, epoch)
             self._keep(self._session)
 
@@ -91,6 +103,7 @@ class TracksiteCallback(keras.callbacks.Callback):
         """End a run that was started here, keeping the model if no epoch was the best."""
         if self._session is None:
             return
+        self._say_goal(self._session, _beside())
         if self._monitor and self._best == math.inf:
             self._keep(self._session)
         self._session.end()
@@ -103,11 +116,54 @@ class TracksiteCallback(keras.callbacks.Callback):
             log_numbers(begun.run, logs or {}, 0, "test/")
             begun.end()
 
+    def _known_mode(self) -> str | None:
+        """Return the mode that was given, else what Keras knows of the monitored metric."""
+        if self._mode is None:
+            probe = keras.callbacks.EarlyStopping(self._monitor)
+            probe.set_model(self.model)
+            with contextlib.suppress(AttributeError, ValueError):  # it is no metric of Keras
+                probe._set_monitor_op()  # noqa: SLF001 - nothing else tells what Keras knows
+                self._mode = "max" if _prefers_more(probe) else "min"
+        return self._mode
+
+    def _say_goal(self, begun: Session, beside: Sequence[Any]) -> None:
+        """Say what the training is after, once that is known."""
+        if self._said:
+            return
+        goal = _monitored(beside)
+        if self._own and self._known_mode():
+            goal = str(self._monitor), self._known_mode() == "max"
+        if goal is not None:
+            self._said = True
+            say_goal(begun.run, goal)
+
     def _keep(self, begun: Session) -> None:
         with tempfile.TemporaryDirectory(prefix="tracksite-model-") as folder:
             path = Path(folder) / _KEPT
             self.model.save(path)
             begun.run.log_artifact(path)
+
+
+def _beside() -> Sequence[Any]:
+    """Return the callbacks of the fit that calls this one; Keras shows a callback no others."""
+    frame = sys._getframe(2)  # noqa: SLF001 - the list of callbacks is the caller's own
+    found = getattr(frame.f_locals.get("self"), "callbacks", None)
+    return found if isinstance(found, list) else ()
+
+
+def _monitored(callbacks: Sequence[Any]) -> tuple[str, bool] | None:
+    """Return what is monitored to keep the best model or to stop, and whether more is better."""
+    kinds = (keras.callbacks.ModelCheckpoint, keras.callbacks.EarlyStopping)
+    for kind in kinds:
+        for callback in callbacks:
+            chooses = isinstance(callback, kind) and getattr(callback, "save_best_only", True)
+            if chooses and callback.monitor_op is not None:
+                return callback.monitor, _prefers_more(callback)
+    return None
+
+
+def _prefers_more(callback: Any) -> bool:
+    return bool(callback.monitor_op(2.0, 1.0))
 
 
 def _settings(model: keras.Model) -> dict[str, Any]:

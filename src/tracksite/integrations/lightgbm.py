@@ -13,6 +13,7 @@ from tracksite.integrations.runs import (
     log_settings,
     needs,
     note,
+    say_goal,
     session,
 )
 
@@ -84,7 +85,22 @@ class TracksiteCallback:
             self, _finish, self._session, env.model, self._seen, **self._what
         )
         log_settings(self._session.run, env.params)
+        say_goal(self._session.run, *_goals(env))
         return self._session
+
+
+def _goals(env: CallbackEnv) -> tuple[tuple[str, bool] | None, list[tuple[str, bool]]]:
+    """Return the one metric on data that is held out, if there is one, and the way of all others.
+
+    LightGBM knows of each metric whether more of it is better, but reckons its own r2 among the
+    losses; of several metrics it prefers none.
+    """
+    training = getattr(env.model, "_train_data_name", "train")
+    results = env.evaluation_result_list or ()
+    found = [(it[0], f"{it[0]}/{it[1]}", bool(it[3]) or it[1] == "r2") for it in results]
+    held = [(key, more) for name, key, more in found if name != training]
+    rest = [(key, more) for name, key, more in found if name == training]
+    return (held[0], rest) if len(held) == 1 else (None, [*held, *rest])
 
 
 def _finish(

@@ -6,7 +6,14 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from tracksite.integrations.runs import Session, log_numbers, log_settings, needs, session
+from tracksite.integrations.runs import (
+    Session,
+    log_numbers,
+    log_settings,
+    needs,
+    say_goal,
+    session,
+)
 
 with needs("lightning"):
     from lightning.pytorch.loggers.logger import Logger, rank_zero_experiment
@@ -15,10 +22,12 @@ with needs("lightning"):
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from lightning.pytorch import LightningModule
     from lightning.pytorch.callbacks import ModelCheckpoint
 
     from tracksite.tracking.fluent import ActiveRun
 
+_PROGRESS = ("step", "epoch")  # monitored to keep the newest checkpoints: no goal
 _STATUSES = {"success": "finished", "finished": "finished"}  # Lightning's word, else failed
 
 
@@ -85,6 +94,19 @@ class TracksiteLogger(Logger):
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Log metrics at a step."""
         log_numbers(self.experiment, metrics, step or 0, self._prefix)
+
+    @rank_zero_only
+    def log_graph(self, model: LightningModule, *_: Any, **__: Any) -> None:
+        """Note what the training monitors; Lightning shows a logger the model, and so its trainer.
+
+        That is the metric of the first ModelCheckpoint that has one, else of an EarlyStopping.
+        """
+        trainer = model.trainer
+        for callback in (*trainer.checkpoint_callbacks, *trainer.early_stopping_callbacks):
+            monitor = getattr(callback, "monitor", None)
+            if monitor and monitor not in _PROGRESS:
+                return say_goal(self.experiment, (self._prefix + monitor, callback.mode == "max"))
+        return None
 
     @rank_zero_only
     def save(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import math
@@ -10,7 +11,14 @@ import weakref
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from tracksite.errors import ArgumentError, NotFoundError, StateError
-from tracksite.integrations.runs import Session, detached, log_settings, needs
+from tracksite.integrations.runs import (
+    Session,
+    detached,
+    goal_tag,
+    log_settings,
+    needs,
+    say_goal,
+)
 from tracksite.tracking.fluent import ActiveRun, active_run, start_run
 
 with needs("optuna"):
@@ -62,7 +70,7 @@ class TracksiteCallback:
         """Log a trial that has ended; Optuna calls this."""
         parent = self._parent(study)
         if RUN_ID not in trial.user_attrs:
-            with self._child(parent, trial.number) as run:
+            with self._child(parent, study, trial.number) as run:
                 if trial.duration is not None:
                     run.log_metric("duration_s", trial.duration.total_seconds())
                 self._log(run, study, trial, trial.values, trial.state)
@@ -88,7 +96,7 @@ class TracksiteCallback:
         @functools.wraps(objective)
         def tracked(trial: optuna.Trial) -> Result:
             parent = self._parent(trial.study)
-            with self._child(parent, trial.number) as run:
+            with self._child(parent, trial.study, trial.number) as run:
                 trial.set_user_attr(RUN_ID, run.run_id)
                 try:
                     result = objective(trial)
@@ -130,6 +138,8 @@ class TracksiteCallback:
             found = Session(_resumed(study) or self._started(study), owned=True)
             weakref.finalize(self, found.end).atexit = False
         log_settings(found.run, _settings(study))
+        with contextlib.suppress(ArgumentError):  # wrong names: the first value says so
+            say_goal(found.run, *self._goals(study))
         study.set_user_attr(RUN_ID, found.run.run_id)
         return found
 
@@ -137,8 +147,18 @@ class TracksiteCallback:
         name = self._options["run_name"] or study.study_name
         return detached(run_name=name, experiment=self._options["experiment"])
 
-    def _child(self, parent: ActiveRun, number: int) -> ActiveRun:
-        return start_run(run_name=f"trial {number}", nested=True, parent_run_id=parent.run_id)
+    def _child(self, parent: ActiveRun, study: optuna.Study, number: int) -> ActiveRun:
+        tags: dict[str, str] = {}
+        with contextlib.suppress(ArgumentError):
+            tags = goal_tag(*self._goals(study))
+        options: dict[str, Any] = {"parent_run_id": parent.run_id, "nested": True, "tags": tags}
+        return start_run(run_name=f"trial {number}", **options)
+
+    def _goals(self, study: optuna.Study) -> tuple[tuple[str, bool] | None, list[tuple[str, bool]]]:
+        """Return the study's value and whether more of it is better; of several none decides."""
+        more = [it == optuna.study.StudyDirection.MAXIMIZE for it in study.directions]
+        goals = list(zip(self._metrics(study), more, strict=True))
+        return (goals[0], []) if len(goals) == 1 else (None, goals)
 
     def _log(
         self,

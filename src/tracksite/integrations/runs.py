@@ -9,16 +9,19 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tracksite.errors import ArgumentError, StoreError
+from tracksite.errors import ArgumentError, NotFoundError, StoreError
 from tracksite.integrations import INTEGRATIONS
+from tracksite.schema import GOAL_TAG
 from tracksite.tracking.fluent import ActiveRun, active_run, start_run
+from tracksite.tracking.search import get_run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from tracksite.tracking.kinds import Model, Value
 
 UNFINISHED = "The training stopped before its end."
+MOST_DIRECTIONS = 20  # of metrics beside the goal that a run's tag names
 
 
 @contextlib.contextmanager
@@ -108,6 +111,29 @@ def log_settings(run: ActiveRun, settings: Mapping[str, Any]) -> None:
     if refused:
         more = f" (and {len(refused) - 1} more such params)" if refused[1:] else ""
         note(f"{refused[0]}{more}")
+
+
+def goal_tag(
+    goal: tuple[str, bool] | None, others: Sequence[tuple[str, bool]] = ()
+) -> dict[str, str]:
+    """Return the tag by which a run says what its training is after, for `query.goal_tags`.
+
+    Args:
+        goal: the metric that decides, and whether more of it is better; None leaves it open.
+        others: further metrics, and whether more of each is better.
+    """
+    told = [goal, *others[:MOST_DIRECTIONS]]
+    lines = [f"{'maximize' if it[1] else 'minimize'} {it[0]}" if it else "" for it in told]
+    return {GOAL_TAG: "\n".join(lines)}
+
+
+def say_goal(
+    run: ActiveRun, goal: tuple[str, bool] | None, others: Sequence[tuple[str, bool]] = ()
+) -> None:
+    """Note what a training is after, unless the run says so already: see `goal_tag`."""
+    with contextlib.suppress(ArgumentError, NotFoundError, StoreError):
+        if not get_run(run.run_id).data.tags.get(GOAL_TAG, "").strip():
+            run.set_tags(goal_tag(goal, others))
 
 
 def log_numbers(run: ActiveRun, values: Mapping[str, Any], step: int, prefix: str = "") -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from numbers import Number
 from typing import TYPE_CHECKING, Any
 
+from tracksite.integrations.runs import goal_tag, say_goal
 from tracksite.tracking.check import MAX_PARAM
 from tracksite.tracking.fluent import start_run
 
@@ -36,6 +37,9 @@ def described(estimator: Any) -> dict[str, str]:
 def log(training: Training) -> None:
     """Log what a search found: of the candidates the best `max_tuning_runs` as nested runs."""
     run, search, missing = training.run, training.estimator, training.missing
+    goal = _goal(search)
+    if goal is not None:
+        say_goal(run, goal)
     if hasattr(search, "best_score_"):
         with missing.of("best_cv_score"):
             run.log_metric("best_cv_score", search.best_score_)
@@ -51,7 +55,14 @@ def log(training: Training) -> None:
         run.log_table(columns, "cv_results.csv")
     with missing.of("nested runs"):
         for number in _best(results)[: training.settings.max_tuning_runs]:
-            _log_candidate(run, search.estimator, results, number)
+            _log_candidate(run, search, results, number)
+
+
+def _goal(search: Any) -> tuple[str, bool] | None:
+    """Return the score by which a search chooses, as it is logged; scores are to be maximised."""
+    if not getattr(search, "multimetric_", False):
+        return "mean_test_score", True
+    return (f"mean_test_{search.refit}", True) if isinstance(search.refit, str) else None
 
 
 def _texts(params: Mapping[str, Any]) -> dict[str, str]:
@@ -66,8 +77,9 @@ def _best(results: Mapping[str, Any]) -> list[int]:
     return sorted(range(len(ranks)), key=lambda number: int(ranks[number]))
 
 
-def _log_candidate(run: ActiveRun, seed: Any, results: Mapping[str, Any], number: int) -> None:
+def _log_candidate(run: ActiveRun, search: Any, results: Mapping[str, Any], number: int) -> None:
     """Make a nested run of one candidate: its whole params, and its scores over all folds."""
+    seed, goal = search.estimator, _goal(search)
     params = {**seed.get_params(deep=not is_search(seed)), **results["params"][number]}
     metrics = {
         key: float(values[number])
@@ -77,6 +89,7 @@ def _log_candidate(run: ActiveRun, seed: Any, results: Mapping[str, Any], number
     options: dict[str, Any] = {"parent_run_id": run.run_id, "nested": True}
     name = f"{type(seed).__name__} {number + 1}"
     tags = {"mlflow.autologging": "sklearn", **described(seed)}
+    tags |= goal_tag(goal) if goal is not None else {}
     with start_run(run_name=name, tags=tags, **options) as child:
         child.log_params(_texts(params))
         child.log_metrics(metrics)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 from tracksite.integrations.runs import (
@@ -11,6 +12,7 @@ from tracksite.integrations.runs import (
     log_model,
     log_settings,
     needs,
+    say_goal,
     session,
     short,
 )
@@ -51,6 +53,7 @@ class TracksiteCallback(xgboost.callback.TrainingCallback):
         self._importance_type = importance_type
         self._log_model = log_model
         self._session: Session | None = None
+        self._evals: Mapping[str, Any] = {}
 
     def before_training(self, model: Any) -> Any:
         """Begin to log, with the params as XGBoost understood them."""
@@ -61,7 +64,7 @@ class TracksiteCallback(xgboost.callback.TrainingCallback):
 
     def after_iteration(self, model: Any, epoch: int, evals_log: Mapping[str, Any]) -> bool:
         """Log the newest value of each metric; never stops the training."""
-        run = self._begun().run
+        run, self._evals = self._begun().run, evals_log
         for name, metrics in evals_log.items():
             for metric, history in metrics.items():
                 value, *deviation = history[-1] if isinstance(history[-1], tuple) else history[-1:]
@@ -77,6 +80,11 @@ class TracksiteCallback(xgboost.callback.TrainingCallback):
             text = _booster(model).attr(key)
             if text is not None:  # early stopping was used
                 begun.run.log_metric(key, float(text))
+        score = _booster(model).attr("best_score")
+        goal = _stopped_by(self._evals, float(score)) if score is not None else None
+        self._evals = {}
+        if goal is not None:
+            say_goal(begun.run, goal)
         if isinstance(model, xgboost.Booster):
             self._log_booster(begun, model)
         begun.end()
@@ -92,6 +100,21 @@ class TracksiteCallback(xgboost.callback.TrainingCallback):
         if self._session is None:  # a framework that never called before_training
             self._session = session(self, **self._where)
         return self._session
+
+
+def _stopped_by(evals: Mapping[str, Any], best: float) -> tuple[str, bool] | None:
+    """Return the metric that early stopping went by, and whether more of it is better.
+
+    XGBoost tells the best score alone. It goes by the last metric of the last data set unless told
+    otherwise, and the best is better than most: above the mean, or below it.
+    """
+    for name, metrics in reversed(list(evals.items())):
+        for metric, history in reversed(list(metrics.items())):
+            values = [one[0] if isinstance(one, tuple) else one for one in history]
+            mean = sum(values) / len(values)
+            if best in values and mean != best and math.isfinite(mean):
+                return f"{name}/{metric}", best > mean
+    return None
 
 
 def _booster(model: Any) -> xgboost.Booster:

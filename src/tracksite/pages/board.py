@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ import polars as pl
 from tracksite.analysis import repeats
 from tracksite.charts.numbers import number
 from tracksite.query import leaderboard
+from tracksite.query.goal import direction_of, directions
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -52,6 +53,7 @@ class Column:
         kind: attribute, metric, param or tag.
         format: number, time or duration for numbers, None for text.
         values: one value per run: float, datetime or text, None where it is missing.
+        better: of a metric: "maximize" or "minimize", None where neither is known.
     """
 
     id: str
@@ -59,6 +61,7 @@ class Column:
     kind: str
     format: str | None
     values: pl.Series
+    better: str | None = None
 
     @property
     def empty(self) -> bool:
@@ -157,7 +160,13 @@ def board(runs: pl.DataFrame, goal: Goal | None, seed_params: Sequence[str] = ()
         for name in wide.columns
         if name.startswith("params.") and repeats.is_seed(name.removeprefix("params."), seed_params)
     )
-    columns = tuple(_columns(wide, goal, seeds))
+    told = directions(runs)
+    columns = tuple(
+        replace(column, better=_better(column.label, goal, told))
+        if column.kind == "metric"
+        else column
+        for column in _columns(wide, goal, seeds)
+    )
     same = tuple(
         (column.label, str(column.values.drop_nulls()[0]), column.values.count())
         for column in columns
@@ -165,6 +174,13 @@ def board(runs: pl.DataFrame, goal: Goal | None, seed_params: Sequence[str] = ()
     )
     groups = _groups(runs, wide["run_id"], seed_params)
     return Board(columns, _shown(columns, goal), same, groups, seeds, wide.height)
+
+
+def _better(metric: str, goal: Goal | None, told: Mapping[str, str]) -> str | None:
+    """Return which way a metric is better: as the goal has it, the runs said, or its name tells."""
+    if goal is not None and goal.metric == metric:
+        return goal.direction
+    return told.get(metric) or direction_of(metric)
 
 
 def script_value(board: Board, goal: Goal | None) -> Mapping[str, Any]:
@@ -239,6 +255,8 @@ def _groups(
 
 def _encoded(column: Column) -> dict[str, Any]:
     shared: dict[str, Any] = {"id": column.id, "label": column.label, "kind": column.kind}
+    if column.better is not None:
+        shared["better"] = column.better
     if column.empty:
         return {**shared, "same": None}
     if column.format is not None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tracksite.charts.numbers import number
 from tracksite.charts.svg import Line, line_chart
+from tracksite.query.metric_words import split_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,9 +19,9 @@ if TYPE_CHECKING:
 
 MOST_CHARTS = 60
 SYSTEM = "system"
-_SPLITS = ("train", "training", "val", "valid", "validation", "dev", "test", "eval")
-_SPLIT = re.compile(rf"^({'|'.join(_SPLITS)})(?=[_/.-])|(?<=[_/.-])({'|'.join(_SPLITS)})$")
-_PREFIX = re.compile(rf"^({'|'.join(_SPLITS)})[_/.-]|[_/.-]({'|'.join(_SPLITS)})$")
+_WORD = "|".join(split_words())
+_SPLIT = re.compile(rf"^({_WORD})(?=[_/.-])|(?<=[_/.-])({_WORD})$")
+_PREFIX = re.compile(rf"^({_WORD})[_/.-]|[_/.-]({_WORD})$")
 
 
 @dataclass(frozen=True)

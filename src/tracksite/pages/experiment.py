@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from functools import cached_property, partial
 from importlib.metadata import version
@@ -170,6 +171,8 @@ def _variables(experiment: Experiment) -> Mapping[str, Any]:
         "folder": experiment.folder,
         "goal": goal,
         "goal_text": settings.goal,
+        "settings_table": f"[experiments.{json.dumps(experiment.name, ensure_ascii=False)}]",
+        "measured": experiment.runs["metrics"].list.len().sum() > 0,
         "target": settings.target,
         "lede": settings.description or row["description"],
         "facts": _facts(experiment),

@@ -5,6 +5,7 @@
 // kind: attribute, metric, param or tag. A column has either `values` (numbers, null: missing, or
 // "NaN", "Infinity", "-Infinity"), a `format` and its `decimals` (null: as each number needs), or `texts` and `codes` (null: missing), or
 // `same`: the one text of all runs, or null if none has any. `groups`: the number of each run's setting, for repeats.
+// `better` of a metric: "maximize" or "minimize"; it lacks where neither is known.
 (() => {
   "use strict";
 

@@ -31,7 +31,7 @@
     function sortBy(id, add) {
       const { sort } = board.state;
       const now = sort.find(([one]) => one === id);
-      const down = now ? !now[1] : board.columns.get(id).kind === "metric" && board.data.direction === "maximize";
+      const down = now ? !now[1] : board.columns.get(id).better === "maximize"; // the best first
       const rest = add ? sort.filter(([one]) => one !== id) : [];
       board.set({ sort: now && add ? sort.map((one) => (one === now ? [id, down] : one)) : [...rest, [id, down]] });
     }
