@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tracksite.analysis.intervals import f_tail, with_interval
-from tracksite.analysis.repeats import measured, settings, varied
 from tracksite.config import SEED_PARAMS
+from tracksite.query import long
+from tracksite.query.standing import counted, settings, varied
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -54,7 +55,7 @@ def slices(
 
     Args:
         runs: of one experiment.
-        goal: its primary metric; finished runs with a finite last value count.
+        goal: its primary metric; the runs that count by `query.standing` are measured.
         seed_params: names of params that only repeat a run; they are left out.
 
     Columns: param, level (text for display), position (0, 1, … along the axis), numeric,
@@ -158,7 +159,7 @@ def _cells(runs: pl.DataFrame, goal: Goal, seed_params: Collection[str]) -> pl.D
 
     Columns: run_id, setting, value, param, text, number, numeric (all of the param's are), level.
     """
-    values = measured(runs, goal)
+    values = counted(runs, goal.metric)
     if values.height < MIN_RUNS:
         values = values.clear()
     described = values.join(settings(runs, seed_params), on="run_id", how="left")
@@ -173,12 +174,12 @@ def _level() -> pl.Expr:
     number, count = pl.col("number"), pl.len().over("param")
     bins = (count // RUNS_PER_BIN).clip(2, MAX_LEVELS)
     rank = number.rank("min").over("param").cast(pl.Int64) - 1
-    crowded = pl.col("numeric") & (number.n_unique().over("param") > MAX_LEVELS)
+    crowded = pl.col("numeric") & (long.exact().n_unique().over("param") > MAX_LEVELS)
     return (
         pl.when(crowded)
         .then((rank * bins // count).cast(pl.String))
         .when("numeric")
-        .then(number.cast(pl.String))
+        .then(long.exact())
         .otherwise("=" + pl.col("text"))  # so that no value is the "" of the others
     )
 

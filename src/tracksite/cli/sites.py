@@ -11,14 +11,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tracksite.cli.options import json_option, site_options, store_argument
+from tracksite.cli.options import json_option, settings_from, site_options, store_argument
 from tracksite.cli.output import print_json, progress, say
 from tracksite.cli.upkeep import pack_when_due
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
 
-    from tracksite.config import Settings
     from tracksite.site import BuildReport
 
 _MOST_WARNINGS = 20
@@ -89,18 +87,6 @@ def build(
     warn(report)
     if strict and report.problems:
         click.get_current_context().exit(STRICT)
-
-
-def settings_from(file: Path | None, title: str | None) -> Callable[[Path], Settings]:
-    """Return what gives the settings for a store's folder."""
-    from tracksite import config
-
-    def load(root: Path) -> Settings:
-        found = file or config.find(root)
-        settings = config.read(found) if found else config.Settings()
-        return dataclasses.replace(settings, title=title) if title is not None else settings
-
-    return load
 
 
 def summary(report: BuildReport, seconds: float) -> str:

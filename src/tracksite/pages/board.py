@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from tracksite.analysis import repeats
 from tracksite.charts.numbers import number
-from tracksite.query import leaderboard
+from tracksite.query import leaderboard, standing
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -155,7 +154,8 @@ def board(runs: pl.DataFrame, goal: Goal | None, seed_params: Sequence[str] = ()
     seeds = tuple(
         name
         for name in wide.columns
-        if name.startswith("params.") and repeats.is_seed(name.removeprefix("params."), seed_params)
+        if name.startswith("params.")
+        and standing.is_seed(name.removeprefix("params."), seed_params)
     )
     columns = tuple(_columns(wide, goal, seeds))
     same = tuple(
@@ -184,7 +184,7 @@ def _ranked(runs: pl.DataFrame, goal: Goal | None) -> pl.DataFrame:
     wide = leaderboard.wide(runs)
     if goal is None:
         return wide.with_columns(rank=pl.lit(None, dtype=pl.Int64))
-    ranks = leaderboard.rank(runs, goal.metric, goal.direction).select("run_id", "rank")
+    ranks = standing.rank(runs, goal.metric, goal.direction).select("run_id", "rank")
     joined = wide.join(ranks, on="run_id", how="left", maintain_order="left")
     return joined.sort("rank", nulls_last=True, maintain_order=True)
 
@@ -230,7 +230,7 @@ def _groups(
     runs: pl.DataFrame, order: pl.Series, seed_params: Collection[str]
 ) -> tuple[int, ...] | None:
     """Return the number of each run's setting: runs that differ in seeds alone share it."""
-    found = repeats.settings(runs, seed_params)
+    found = standing.settings(runs, seed_params)
     if found["setting"].n_unique() == found.height:
         return None
     placed = order.to_frame("run_id").join(found, on="run_id", maintain_order="left", how="left")

@@ -8,7 +8,7 @@ import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tracksite.analysis.repeats import is_seed
+from tracksite.query.standing import is_seed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
