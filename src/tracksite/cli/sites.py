@@ -16,7 +16,6 @@ from tracksite.cli.output import print_json, progress, say
 from tracksite.cli.upkeep import pack_when_due
 
 if TYPE_CHECKING:
-
     from tracksite.site import BuildReport
 
 _MOST_WARNINGS = 20

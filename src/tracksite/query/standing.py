@@ -21,10 +21,12 @@ import polars as pl
 from tracksite.config import SEED_PARAMS
 from tracksite.errors import ArgumentError
 from tracksite.query import long
-from tracksite.query.goal import MAXIMIZE, MINIMIZE
+from tracksite.query.goal import MAXIMIZE, MINIMIZE, primary_metric
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
+
+    from tracksite.query.goal import HasGoal
 
 COUNTED = "finished"
 TOLERANCE = 1e-12  # relative: what sums of some thousand rounded values may be off by
@@ -95,6 +97,25 @@ def rank(runs: pl.DataFrame, metric: str, direction: str) -> pl.DataFrame:
     ordered = dated.sort(names, descending=down, nulls_last=True)
     ranks = pl.Series(places(ordered["value"].to_list()), dtype=pl.Int64)
     return ordered.select("run_id", "value", rank=ranks, of=pl.len().cast(pl.Int64))
+
+
+def ranks(runs: pl.DataFrame, settings_of: Callable[[str], HasGoal | None]) -> pl.DataFrame:
+    """Return `run_id, rank, place` of the runs that count, each in its experiment.
+
+    Args:
+        runs: of any experiments.
+        settings_of: experiment name → its settings, for the goal.
+
+    `place` is 1, 2, … in the order of `rank`: runs that share a rank have different places.
+    """
+    found = [pl.DataFrame(schema={"run_id": pl.String, "rank": pl.Int64, "place": pl.Int64})]
+    for (name,), group in runs.group_by("experiment", maintain_order=True):
+        goal = primary_metric(group, settings_of(str(name)))
+        if goal is not None:
+            ranked = rank(group, goal.metric, goal.direction)
+            place = pl.int_range(1, pl.len() + 1).cast(pl.Int64)
+            found.append(ranked.select("run_id", "rank", place=place))
+    return pl.concat(found)
 
 
 def places(values: Sequence[float]) -> list[int]:
