@@ -12,7 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.query.made import frame_of, patch
-from tracksite.analysis.impact import MAX_LEVELS, MAX_TEXT_LEVELS, main_effects, slices
+from tracksite.analysis.impact import (
+    MAX_LEVELS,
+    MAX_TEXT_LEVELS,
+    main_effects,
+    slices,
+    withheld,
+)
 from tracksite.query.goal import Goal
 
 GOAL = Goal("f1", "maximize", inferred=False, why="")
@@ -215,3 +221,44 @@ def test_laws(rows):
     assert counts == dict(effects.select("param", "count").iter_rows())
     for row in found.filter(pl.col("low").is_not_null()).iter_rows(named=True):
         assert row["low"] <= row["mean"] <= row["high"]
+
+
+def effects_of(settings, params):
+    """Return the effects of so many settings of so many params, of which only `p0` matters."""
+    draw = random.Random(1)
+    rows = [
+        ({f"p{n}": draw.randrange(2) for n in range(params)} | {"id": at % 7}, 0.0)
+        for at in range(settings)
+    ]
+    rows = [(p, p["p0"] + draw.gauss(0, 0.1)) for p, _ in rows]
+    return main_effects(
+        runs_of([(p | {"unit": str(at)}, m) for at, (p, m) in enumerate(rows)]), GOAL
+    )
+
+
+@pytest.mark.parametrize(("settings", "known"), [(19, False), (20, True)])
+def test_few_settings_show_no_share(settings, known):
+    """Below twenty settings no share is shown, however clear it seems, and the note says why."""
+    found = of(withheld(effects_of(settings, 2)), "p0")[0]
+    assert (found["share"] is not None, found["p"] is not None) == (known, known)
+    assert found["units"] == settings
+    assert ("too few: it takes 20" in found["note"]) != known
+
+
+def test_many_params_take_more_settings():
+    """Three settings are needed for each param that varies."""
+    assert of(withheld(effects_of(29, 8)), "p0")[0]["note"] == "too few: it takes 30"
+    assert of(withheld(effects_of(30, 8)), "p0")[0]["share"] > 0.5
+
+
+def test_repeats_of_a_single_param_are_evidence():
+    """Where each value has but one setting, its repeats are what is counted."""
+    rows = [({"lr": lr, "seed": s}, lr + 0.01 * s) for lr in (1, 2, 3) for s in range(7)]
+    found = of(withheld(main_effects(runs_of(rows), GOAL)), "lr")[0]
+    assert (found["units"], found["note"]) == (21, "")
+
+
+def test_large_whole_numbers_are_levels_of_their_own():
+    """Whole numbers that share a double are not one value of a param."""
+    rows = [({"id": 2**53 + at % 2}, at % 2) for at in range(4)]
+    assert [row["count"] for row in of(slices(runs_of(rows), GOAL), "id")] == [2, 2]

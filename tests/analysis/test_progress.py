@@ -11,17 +11,19 @@ from hypothesis import strategies as st
 from tests.query.made import frame_of, later, patch
 from tracksite.analysis.progress import best_so_far
 from tracksite.query.goal import Goal
+from tracksite.query.standing import tied
 
 UP = Goal("f1", "maximize", inferred=False, why="")
 DOWN = Goal("f1", "minimize", inferred=False, why="")
 
 
 def test_line():
-    """Runs in order of their end, or start while they run, with the best of all before."""
+    """Runs that count, in order of their end, or start, with the best of all before."""
     runs = frame_of(
         patch("a", metrics={"f1": 0.5}, started_at=later(0), ended_at=later(9)),
         patch("b", metrics={"f1": 0.7}, started_at=later(1), ended_at=later(2)),
-        patch("c", metrics={"f1": 0.9}, started_at=later(3), status="running"),
+        patch("c", metrics={"f1": 0.9}, started_at=later(3)),
+        patch("f", metrics={"f1": 9.9}, started_at=later(3), status="running"),
         patch("d", metrics={"f1": math.nan}, started_at=later(4)),
         patch("e", metrics={"loss": 9.0}, started_at=later(5)),
     )
@@ -52,5 +54,5 @@ def test_law(values):
         found = best_so_far(runs, goal)
         best = list(itertools.accumulate(values, choose))
         assert found["best"].to_list() == best
-        changes = [n == 0 or best[n] != best[n - 1] for n in range(len(best))]
+        changes = [n == 0 or not tied(best[n], best[n - 1]) for n in range(len(best))]
         assert found["improved"].to_list() == changes

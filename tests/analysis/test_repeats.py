@@ -179,3 +179,71 @@ def test_groups_law(values):
     ]
     assert (found["low"].is_null() == (found["count"] == 1)).all()
     assert (found.drop_nulls()["low"] <= found.drop_nulls()["mean"]).all()
+
+
+def runs_at(values, **given):
+    """Return runs r00, r01, … of these values; each field gives one item per run."""
+    rows = [{name: items[at] for name, items in given.items()} for at in range(len(values))]
+    return frame_of(
+        *(
+            patch(f"r{at:02}", row.pop("params"), {"f1": value}, **row)
+            for at, (value, row) in enumerate(zip(values, rows, strict=True))
+        )
+    )
+
+
+def test_five_commits_with_one_seed_are_no_repeats():
+    """Runs of one seed on several commits are settings of their own: nothing shows chance."""
+    commits = [f"c{at}" for at in range(5)]
+    runs = runs_at([0.5, 0.6, 0.7, 0.8, 0.9], params=[{"seed": 1}] * 5, git_commit=commits)
+    found = lead(runs, UP)
+    assert (found.groups, found.verdict, found.noise_sd) == (5, "unknown", None)
+    assert "between seeds" not in found.why
+
+
+def test_noise_is_called_that_of_seeds_only_where_seeds_varied():
+    """Repeats that share their seed, or log none, are called repeats."""
+    values = [0.80, 0.81, 0.9, 0.91]
+    for seeds, word in (((1, 2, 1, 2), "seeds"), ((1, 1, 1, 2), "repeats"), ((1,) * 4, "repeats")):
+        params = [{"lr": at // 2, "seed": seed} for at, seed in enumerate(seeds)]
+        assert f"standard deviation between {word}" in lead(runs_at(values, params=params), UP).why
+    without = runs_at(values, params=[{"lr": at // 2} for at in range(4)])
+    assert "standard deviation between repeats" in lead(without, UP).why
+
+
+def test_repeats_that_must_agree_show_no_noise():
+    """Where one seed gives the same value again, chance stays unknown, and no lead is clear."""
+    params = [{"lr": at // 2, "seed": 1} for at in range(4)]
+    found = lead(runs_at([0.8, 0.8, 0.9, 0.9], params=params), UP)
+    assert (found.verdict, found.noise_sd, found.low) == ("unknown", None, None)
+
+
+@pytest.mark.parametrize("seeds", [(0, 1, 2), (0, 0, 0)])
+def test_what_rounding_explains_is_no_lead(seeds):
+    """Means that differ in their last bits tie, whatever the noise."""
+    values = [0.1, 0.2, 0.3, 0.3, 0.2, 0.1]
+    params = [{"lr": at // 3, "seed": seeds[at % 3]} for at in range(6)]
+    found = lead(runs_at(values, params=params), UP)
+    assert found.difference == 0
+    assert found.verdict == "within noise"
+    assert "none leads" in found.why
+    twins = runs_at([0.3, 0.1 + 0.2], params=[{"lr": 1}, {"lr": 2}])
+    assert (lead(twins, UP).difference, lead(twins, UP).verdict) == (0, "unknown")
+    exact = runs_at(
+        [0.3, 0.3, 0.1 + 0.2, 0.1 + 0.2], params=[{"lr": n // 2, "seed": n} for n in range(4)]
+    )
+    assert lead(exact, UP).verdict == "within noise"
+
+
+def test_settings_of_equal_means_stand_as_their_best_runs_do():
+    """Of settings whose means tie that one comes first whose best run does."""
+    params = [{"lr": at // 2, "seed": at} for at in range(4)]
+    found = repeats(runs_at([0.5, 0.5, 0.9, 0.1], params=params), UP)
+    assert found["group"].to_list() == ["r02", "r00"]
+
+
+def test_a_lead_does_not_hang_on_runs_far_away():
+    """One setting of huge values hides no noise between the others."""
+    params = [{"lr": at // 2, "seed": 1} for at in range(6)]
+    found = lead(runs_at([0.80, 0.81, 0.9, 0.91, 1e300, 1e300], params=params), DOWN)
+    assert found.difference == pytest.approx(0.1)

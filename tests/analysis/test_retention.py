@@ -115,3 +115,31 @@ def test_parents_of_runs_in_other_experiments_stay(store):
     child = log(store, parent_run_id=parent, experiment="other")
     assert reasons(store, experiment="e") == {parent: "parent", other: None}
     assert gone(store) == {parent, other, child}
+
+
+def test_what_stays_as_best_is_what_the_site_calls_best(store):
+    """A failed run with a better value does not push out the best, nor does a tie push out one.
+
+    The newest of equal runs is the first, and the best setting keeps its best run beside the best
+    run of all.
+    """
+    began = datetime(2026, 1, 1, tzinfo=UTC)
+    times = [began + timedelta(hours=hour) for hour in range(3)]
+    newest = log(store, 0.9, started_at=times[2])
+    log(store, 0.9, started_at=times[0])
+    failed = log(store, 0.99, status="failed", started_at=times[1])
+    assert set(reasons(store, keep_best=1).values()) == {"best", None}
+    assert reasons(store, keep_best=1)[newest] == "best"
+    assert reasons(store, keep_best=1)[failed] is None
+    assert reasons(store, keep_best=3)[failed] == "best"  # nothing else is left to keep
+
+
+def test_the_best_of_the_best_setting_stay(store):
+    """The lucky run of a setting that is worse by its mean does not push out the best setting."""
+    lucky = [{"params": {"lr": "1", "seed": str(n)}, "f1": f1} for n, f1 in enumerate([0.99, 0.1])]
+    steady = [{"params": {"lr": "2", "seed": str(n)}, "f1": f1} for n, f1 in enumerate([0.8, 0.9])]
+    ids = [log(store, **fields) for fields in (*lucky, *steady)]
+    kept = {run for run, why in reasons(store, keep_best=1).items() if why == "best"}
+    assert kept == {ids[0], ids[3]}
+    other_seeds = reasons(store, keep_best=1, seed_params=["shuffle"])
+    assert {run for run, why in other_seeds.items() if why == "best"} == {ids[0]}

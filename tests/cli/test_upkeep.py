@@ -161,3 +161,24 @@ def test_a_store_that_cannot_be_packed_is_built_all_the_same(store, monkeypatch)
     done = run("build", "runs", "-o", "site")
     assert done.exit_code == 0
     assert "could not be packed" in done.stderr
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_gc_ranks_by_the_settings_that_a_build_goes_by(tmp_path, monkeypatch, named):
+    """The settings in the present folder, or those of --config, say which run is the best."""
+    store = open_store(tmp_path / "elsewhere" / "runs", create=True)
+    ids = []
+    for value in (0.1, 0.9):
+        writer = store.open_writer(new_run_id())
+        writer.patch(experiment="e", status="finished")
+        writer.point("accuracy", value, 0, 1)
+        writer.close()
+        ids.append(writer.run_id)
+    here = tmp_path / "here"
+    here.mkdir()
+    file = (tmp_path if named else here) / "tracksite.toml"
+    file.write_text('[experiments.e]\nmetric = "accuracy"\ndirection = "minimize"\n')
+    monkeypatch.chdir(here)
+    words = ["gc", str(store.root), "--older-than", "0h", "--keep-best", "1", "--dry-run", "--json"]
+    done = run(*words, *(("--config", str(file)) if named else ()))
+    assert [it["run_id"] for it in json.loads(done.stdout)["runs"]] == [ids[1]]

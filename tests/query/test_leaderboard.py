@@ -181,14 +181,14 @@ def test_rank_law(values, direction):
     assert ranked["rank"].is_sorted()
 
 
-def test_rank_keeps_order_of_equals():
-    """Runs of equal rank stay in the order of the frame."""
-    runs = frame_of(*(patch(key, metrics={"m": 1.0}) for key in "bca"))
-    assert leaderboard.rank(runs, "m", "maximize").select("run_id", "rank").rows() == [
-        ("b", 1),
-        ("c", 1),
-        ("a", 1),
-    ]
+def test_rank_breaks_ties_as_an_order_does():
+    """Runs of equal value share a rank and stand as `order` has them: the newest first."""
+    times = {"b": later(1), "c": later(2), "a": None, "d": later(2)}
+    runs = frame_of(*(patch(key, metrics={"m": 1.0}, started_at=at) for key, at in times.items()))
+    ranked = leaderboard.rank(runs, "m", "maximize")
+    assert ranked.select("run_id", "rank").rows() == [("c", 1), ("d", 1), ("b", 1), ("a", 1)]
+    wide = leaderboard.wide(runs)
+    assert ids(leaderboard.order(wide, ["metrics.m DESC"])) == ids(ranked)
 
 
 def test_rank_direction():

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tracksite.analysis.intervals import f_tail, with_interval
-from tracksite.analysis.repeats import measured, settings, varied
 from tracksite.config import SEED_PARAMS
+from tracksite.query import long
+from tracksite.query.standing import counted, settings, varied
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -20,6 +21,7 @@ MAX_LEVELS = 8  # of a numeric param; more are binned
 RUNS_PER_BIN = 5
 MAX_TEXT_LEVELS = 12  # shown; the rest are one slice
 MIN_RUNS = 3
+MIN_UNITS, UNITS_PER_PARAM = 20, 3  # from fewer, shares are mostly luck
 _ROUNDING = 1e-28  # square of what is left of equal values by rounding, relative to them
 _LONG = 1e6  # from here on a whole number is written with an exponent
 
@@ -43,6 +45,7 @@ _EFFECT_SCHEMA = {
     "levels": pl.Int64,
     "p": pl.Float64,
     "count": pl.Int64,
+    "units": pl.Int64,
     "note": pl.String,
 }
 
@@ -54,7 +57,7 @@ def slices(
 
     Args:
         runs: of one experiment.
-        goal: its primary metric; finished runs with a finite last value count.
+        goal: its primary metric; the runs that count by `query.standing` are measured.
         seed_params: names of params that only repeat a run; they are left out.
 
     Columns: param, level (text for display), position (0, 1, … along the axis), numeric,
@@ -101,7 +104,8 @@ def main_effects(
     """Return the share of the metric's variance that each param explains by itself.
 
     Arguments and levels as in `slices`. Columns: param, share (0 to 1), levels, p, count (runs
-    that have the param), note. Largest share first; where it cannot be known, share and p are null
+    that have the param), units (pieces of independent evidence: settings, or runs where each value
+    has but one setting), note. Largest share first; where it cannot be known, share and p are null
     and `note` says why (else it is empty). Empty when fewer than MIN_RUNS runs were measured.
 
     `share` is epsilon squared of a one-way analysis of variance over the param's levels: eta
@@ -136,11 +140,26 @@ def main_effects(
     return effects.sort("share", "param", descending=[True, False], nulls_last=True)
 
 
+def withheld(effects: pl.DataFrame) -> pl.DataFrame:
+    """Return the effects without the shares and p of which too little is known.
+
+    Those are of params with fewer than MIN_UNITS units, or fewer than UNITS_PER_PARAM for each
+    param that varies: there the best of several shares is large by chance alone. `note` says so.
+    """
+    varying = effects.filter(pl.col("levels") > 1).height
+    least = max(MIN_UNITS, UNITS_PER_PARAM * varying)
+    few = (pl.col("units") < least) & pl.col("share").is_not_null()
+    note = pl.when(few).then(pl.lit(f"too few: it takes {least}")).otherwise("note")
+    kept = effects.with_columns(pl.when(~few).then(pl.col("share", "p")), note=note)
+    return kept.sort("share", "param", descending=[True, False], nulls_last=True)
+
+
 def _effect(row: dict[str, Any]) -> dict[str, Any]:
     """Return one row of `main_effects` from the sums of squares between and within levels."""
     between, within, levels, n = row["between"], row["within"], row["levels"], row["n"]
     total, df_between, df_within = between + within, levels - 1, n - levels
-    effect = {key: row[key] for key in ("param", "levels", "count")} | {"share": None, "p": None}
+    effect = {key: row[key] for key in ("param", "levels", "count")}
+    effect |= {"units": n, "share": None, "p": None}
     if levels == 1:
         return effect | {"note": "one value only"}
     if df_within == 0:
@@ -158,7 +177,7 @@ def _cells(runs: pl.DataFrame, goal: Goal, seed_params: Collection[str]) -> pl.D
 
     Columns: run_id, setting, value, param, text, number, numeric (all of the param's are), level.
     """
-    values = measured(runs, goal)
+    values = counted(runs, goal.metric)
     if values.height < MIN_RUNS:
         values = values.clear()
     described = values.join(settings(runs, seed_params), on="run_id", how="left")
@@ -173,12 +192,12 @@ def _level() -> pl.Expr:
     number, count = pl.col("number"), pl.len().over("param")
     bins = (count // RUNS_PER_BIN).clip(2, MAX_LEVELS)
     rank = number.rank("min").over("param").cast(pl.Int64) - 1
-    crowded = pl.col("numeric") & (number.n_unique().over("param") > MAX_LEVELS)
+    crowded = pl.col("numeric") & (long.exact().n_unique().over("param") > MAX_LEVELS)
     return (
         pl.when(crowded)
         .then((rank * bins // count).cast(pl.String))
         .when("numeric")
-        .then(number.cast(pl.String))
+        .then(long.exact())
         .otherwise("=" + pl.col("text"))  # so that no value is the "" of the others
     )
 

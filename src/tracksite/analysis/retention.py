@@ -6,17 +6,19 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from tracksite.analysis.repeats import repeats
+from tracksite.config import SEED_PARAMS
 from tracksite.query import long
 from tracksite.query.goal import primary_metric
-from tracksite.query.leaderboard import rank
 from tracksite.query.registry import model_versions
 from tracksite.query.runs import runs
+from tracksite.query.standing import rank
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
     from datetime import datetime
 
-    from tracksite.query.goal import HasGoal
+    from tracksite.query.goal import Goal, HasGoal
 
 
 BEST, TAGGED, MODEL, PARENT = "best", "tagged", "model", "parent"
@@ -35,6 +37,7 @@ def judged(
     keep_tagged: Collection[str] = (),
     experiment: str | None = None,
     settings_of: Callable[[str], HasGoal | None] = lambda _: None,
+    seed_params: Collection[str] = SEED_PARAMS,
 ) -> pl.DataFrame:
     """Return `run_id, name, experiment, status, last_at, deleted, stays` of old runs.
 
@@ -43,7 +46,7 @@ def judged(
 
     - `model`: a version of a registered model came from it, or has its files there;
     - `best`: it is one of the `keep_best` runs that are best by the primary metric of their
-      experiment;
+      experiment, or of those that are best of its best setting: see `query.standing`;
     - `tagged`: it has one of these tags;
     - `parent`: it is an ancestor of a run that stays, in whatever experiment.
 
@@ -52,10 +55,11 @@ def judged(
     Args:
         folded: what `query.runs.fold` returned.
         before: in UTC.
-        keep_best: per experiment.
+        keep_best: per experiment; where fewer runs have a rank, runs that did not finish fill up.
         keep_tagged: "key" or "key=value".
         experiment: look at the runs of this experiment alone.
         settings_of: experiment name → its settings, for the goal.
+        seed_params: names of params that only repeat a run.
     """
     active = runs(folded)
     everyone = pl.concat([active, runs(folded, deleted=True)])
@@ -65,7 +69,7 @@ def judged(
         is_old &= pl.col("experiment") == experiment
     old = everyone.filter(is_old)
     kept = dict.fromkeys(_tagged(active, keep_tagged), TAGGED)
-    kept |= dict.fromkeys(_best(active, keep_best, settings_of), BEST)
+    kept |= dict.fromkeys(_best(active, keep_best, settings_of, seed_params), BEST)
     kept |= dict.fromkeys(_of_models(folded), MODEL)
     staying = kept.keys() | (set(everyone["run_id"]) - set(old["run_id"]))
     kept = dict.fromkeys(_ancestors(everyone, staying), PARENT) | kept
@@ -82,14 +86,28 @@ def _of_models(folded: pl.DataFrame) -> set[str]:
 
 
 def _best(
-    active: pl.DataFrame, count: int, settings_of: Callable[[str], HasGoal | None]
+    active: pl.DataFrame,
+    count: int,
+    settings_of: Callable[[str], HasGoal | None],
+    seed_params: Collection[str],
 ) -> set[str]:
     found: set[str] = set()
     for (name,), group in active.group_by("experiment") if count else ():
         goal = primary_metric(group, settings_of(str(name)))
         if goal is not None:
-            found |= set(rank(group, goal.metric, goal.direction).head(count)["run_id"])
+            found |= _best_of(group, goal, count, seed_params)
     return found
+
+
+def _best_of(group: pl.DataFrame, goal: Goal, count: int, seed_params: Collection[str]) -> set[str]:
+    """Return the best runs of one experiment, and the best of the setting that its page names."""
+    ranked = rank(group, goal.metric, goal.direction)["run_id"]
+    settings = repeats(group, goal, seed_params=seed_params)
+    leading = settings["run_ids"].to_list()[0] if settings.height else []
+    of_leading = ranked.filter(ranked.is_in(leading)).head(count)
+    others = long.values(group, goal.metric).filter(~pl.col("run_id").is_in(ranked.implode()))
+    unfinished = others.sort(goal.sign * -pl.col("value"), "run_id")["run_id"]
+    return {*pl.concat([ranked, unfinished]).head(count), *of_leading}
 
 
 def _tagged(active: pl.DataFrame, tags: Collection[str]) -> set[str]:

@@ -6,7 +6,7 @@ The Vega-Lite specs are made once for all experiments: data comes by name, and v
 
 from __future__ import annotations
 
-import math
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 MOST_SLICES = 8  # params with a chart of their own
 _PER_CENT = ".0%"
 _NUMBER = ".5~g"
+_SLICE_FIELDS = ("level", "position", "count", "settings", "mean", "low", "high")
+_LIKELY = 0.05  # from this p on a bar is pale: it may be chance
+_LABEL = 84  # pixels beside the longest bar, for what is written there
+_LARGEST = sys.float_info.max
 _ROW = 24  # height of a bar and its gap, in pixels
 
 
@@ -28,20 +32,26 @@ def specs() -> dict[str, Any]:
     return {"effects": _effects_spec(), "slice": _slice_spec()}
 
 
-def figures(effects: pl.DataFrame, slices: pl.DataFrame, goal: Goal) -> dict[str, Any]:
+def figures(
+    effects: pl.DataFrame, slices: pl.DataFrame, values: pl.Series, goal: Goal
+) -> dict[str, Any]:
     """Return the figures of one experiment: key → {chart, data, fill}, for vega.js.
 
     Args:
         effects: columns of `analysis.impact.main_effects`.
         slices: columns of `analysis.impact.slices`.
-        goal: the metric that both are about.
+        values: of the metric, of all runs that count.
+        goal: the metric that they are about.
     """
-    shares = effects.filter(effects["share"].is_not_null()).select("param", "share", "p", "levels")
-    found = {"effects": {"chart": "effects", "data": {"effects": shares.to_dicts()}, "fill": {}}}
-    low, high = _domain(slices)
+    known = effects.filter(effects["share"].is_not_null())
+    shares = known.select("param", "share", "p", "levels", "units").to_dicts()
+    found: dict[str, Any] = {}
+    if shares:
+        found["effects"] = {"chart": "effects", "data": {"effects": shares}, "fill": {}}
+    low, high = _domain(values)
     for param in shown_params(effects, slices):
         rows = slices.filter(slices["param"] == param)
-        kept = rows.select("level", "position", "count", "mean", "low", "high").to_dicts()
+        kept = rows.select(*_SLICE_FIELDS).to_dicts()
         fill = {"$param": param, "$metric": f"mean {goal.metric}", "$low": low, "$high": high}
         found[f"slice {param}"] = {"chart": "slice", "data": {"slice": kept}, "fill": fill}
     return found
@@ -54,15 +64,17 @@ def shown_params(effects: pl.DataFrame, slices: pl.DataFrame) -> list[str]:
     return [param for param in effects["param"] if param in sliced][:MOST_SLICES]
 
 
-def _domain(slices: pl.DataFrame) -> tuple[float, float]:
-    """Return the range of all means and intervals, so that the charts share one scale."""
-    parts = [slices[name].drop_nulls() for name in ("mean", "low", "high")]
-    values = [value for part in parts for value in part if math.isfinite(value)]
-    if not values:
+def _domain(values: pl.Series) -> tuple[float, float]:
+    """Return the range of the runs' values, so that the charts share one scale.
+
+    Intervals may reach beyond it, and beyond what the metric can be: they are cut off there.
+    """
+    low, high = values.min(), values.max()
+    if not isinstance(low, float) or not isinstance(high, float):
         return 0.0, 1.0
-    low, high = min(values), max(values)
-    margin = (high - low) * 0.05 or abs(high) * 0.05 or 1.0
-    return low - margin, high + margin
+    margin = high * 0.05 - low * 0.05 or abs(high) * 0.05 or 1.0
+    least = -_LARGEST if low < 0 else 0.0
+    return max(least, low - margin), min(_LARGEST, high + margin)
 
 
 def _effects_spec() -> Mapping[str, Any]:
@@ -71,17 +83,22 @@ def _effects_spec() -> Mapping[str, Any]:
     bars = alt.Chart(alt.NamedData(name="effects")).encode(
         x=alt.X("share:Q", title="share of variance explained")
         .axis(format=_PER_CENT, tickCount=5)
-        .scale(domain=[0, 1]),
+        .scale(domain=[0, 1], rangeMax=alt.expr(f"width - {_LABEL}")),
         y=alt.Y("param:N", title=None, sort=None).axis(labelLimit=160),
         tooltip=[
             alt.Tooltip("param:N"),
             alt.Tooltip("share:Q", format=".1%"),
             alt.Tooltip("p:Q", title="p value", format=".2~g"),
             alt.Tooltip("levels:Q", title="values or bins"),
+            alt.Tooltip("units:Q", title="n"),
         ],
     )
-    labels = bars.mark_text(align="left", dx=4).encode(text=alt.Text("share:Q", format=_PER_CENT))
-    chart = (bars.mark_bar(height={"band": 0.7}) + labels).properties(
+    label = f"format(datum.share, '{_PER_CENT}') + ', p ' + format(datum.p, '.1~g')"
+    labels = (
+        bars.transform_calculate(label=label).mark_text(align="left", dx=4).encode(text="label:N")
+    )
+    pale = alt.condition(f"datum.p < {_LIKELY}", alt.value(1), alt.value(0.35))
+    chart = (bars.mark_bar(height={"band": 0.7}).encode(opacity=pale) + labels).properties(
         width="container", height=alt.Step(_ROW)
     )
     return _plain(chart)
@@ -100,11 +117,12 @@ def _slice_spec() -> Mapping[str, Any]:
             alt.Tooltip("low:Q", title="95 % from", format=_NUMBER),
             alt.Tooltip("high:Q", title="95 % to", format=_NUMBER),
             alt.Tooltip("count:Q", title="runs"),
+            alt.Tooltip("settings:Q", title="settings"),
         ],
     )
     mean = alt.Y("mean:Q", title="$metric").scale(zero=False, domain=["$low", "$high"])
     mean = mean.axis(tickCount=5, format=_NUMBER)
-    intervals = base.mark_rule(strokeWidth=2).encode(y=alt.Y("low:Q"), y2="high:Q")
+    intervals = base.mark_rule(strokeWidth=2, clip=True).encode(y=alt.Y("low:Q"), y2="high:Q")
     line = base.mark_line(strokeWidth=1, strokeDash=[3, 3], tooltip=None).encode(y=mean)
     points = base.mark_point(filled=True, size=60).encode(y=mean)
     return _plain((intervals + line + points).properties(width="container", height=170))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+    from tracksite.config import Settings
     from tracksite.schema import Snapshot
 
     Command = TypeVar("Command", bound=Callable[..., object])
@@ -55,6 +57,16 @@ def json_option(command: Command) -> Command:
     )
 
 
+def config_option(command: Command) -> Command:
+    """Add the option --config."""
+    return click.option(
+        "--config",
+        "settings_file",
+        type=click.Path(path_type=Path),
+        help="The settings; by default tracksite.toml beside the store, else in this folder.",
+    )(command)
+
+
 def site_options(command: Command) -> Command:
     """Add what `build` and `watch` share: where the site goes and its settings."""
     output = click.option(
@@ -66,14 +78,29 @@ def site_options(command: Command) -> Command:
         show_default=True,
         help="The folder of the site.",
     )
-    file = click.option(
-        "--config",
-        "settings_file",
-        type=click.Path(path_type=Path),
-        help="The settings; by default tracksite.toml beside the store, else in this folder.",
-    )
     title = click.option("--title", help="The site's title, instead of the one in the settings.")
-    return output(file(title(command)))
+    return output(config_option(title(command)))
+
+
+def settings_from(file: Path | None, **given: str | None) -> Callable[[Path], Settings]:
+    """Return what gives the settings for a store's folder.
+
+    Args:
+        file: where they are; None: where `config.find` finds them.
+        given: what counts instead of what is written there, where it is not None.
+    """
+    from tracksite import config
+
+    said = config.parse({name: it for name, it in given.items() if it is not None}, "the options")
+
+    def load(root: Path) -> Settings:
+        found = file or config.find(root)
+        settings = config.read(found) if found else config.Settings()
+        return dataclasses.replace(
+            settings, **{name: getattr(said, name) for name, it in given.items() if it is not None}
+        )
+
+    return load
 
 
 def snapshot_of(store: str, *, quiet: bool = False) -> Snapshot:

@@ -11,14 +11,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tracksite.cli.options import json_option, site_options, store_argument
+from tracksite.cli.options import json_option, settings_from, site_options, store_argument
 from tracksite.cli.output import print_json, progress, say
 from tracksite.cli.upkeep import pack_when_due
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tracksite.config import Settings
     from tracksite.site import BuildReport
 
 _MOST_WARNINGS = 20
@@ -94,27 +91,6 @@ def build(
     warn(report)
     if strict and report.problems:
         click.get_current_context().exit(STRICT)
-
-
-def settings_from(file: Path | None, **given: str | None) -> Callable[[Path], Settings]:
-    """Return what gives the settings for a store's folder.
-
-    Args:
-        file: where they are; None: where `config.find` finds them.
-        given: what counts instead of what is written there, where it is not None.
-    """
-    from tracksite import config
-
-    said = config.parse({name: it for name, it in given.items() if it is not None}, "the options")
-
-    def load(root: Path) -> Settings:
-        found = file or config.find(root)
-        settings = config.read(found) if found else config.Settings()
-        return dataclasses.replace(
-            settings, **{name: getattr(said, name) for name, it in given.items() if it is not None}
-        )
-
-    return load
 
 
 def summary(report: BuildReport, seconds: float) -> str:

@@ -6,16 +6,23 @@ import re
 import shlex
 import sys
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from tracksite.cli.options import json_option, snapshot_of, store_argument
+from tracksite.cli.options import (
+    config_option,
+    json_option,
+    settings_from,
+    snapshot_of,
+    store_argument,
+)
 from tracksite.cli.output import print_json, print_table, progress, say
 from tracksite.errors import ArgumentError, StoreError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import polars as pl
 
     from tracksite.store.local import LocalStore
@@ -186,6 +193,7 @@ def merge(*, sources: tuple[str, ...], target: str) -> None:
 @click.option("--keep-best", type=click.IntRange(0), default=0, help="So many per experiment.")
 @click.option("--keep-tagged", multiple=True, metavar="KEY[=VALUE]", help="Runs with this tag.")
 @click.option("--experiment", help="Look at the runs of this experiment alone.")
+@config_option
 @grace_option
 @click.option("--dry-run", is_flag=True, help="Only say what would go.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
@@ -197,6 +205,7 @@ def gc(
     keep_best: int,
     keep_tagged: tuple[str, ...],
     experiment: str | None,
+    settings_file: Path | None,
     grace: timedelta,
     dry_run: bool,
     yes: bool,
@@ -205,9 +214,12 @@ def gc(
     """Remove old runs for good, with their artifacts.
 
     Runs in progress, runs that a registered model came from and the parents of runs that stay are
-    never removed. Each removal is noted in the store's audit folder, and holds for every copy of
-    the store that this one meets. Packs that hold other runs too are written anew, and the old ones
-    go with the next pack after the grace. Files that were logged again go, too, after the grace.
+    never removed. --keep-best keeps so many runs as the site ranks them, and so many of the setting
+    that it calls the best; where fewer have finished, the best of the others fill up.
+
+    Each removal is noted in the store's audit folder, and holds for every copy of the store that
+    this one meets. Packs that hold other runs too are written anew, and the old ones go with the
+    next pack after the grace. Files that were logged again go, too, after the grace.
 
     \b
     Examples:
@@ -215,6 +227,7 @@ def gc(
       tracksite gc runs --older-than 1y --experiment sandbox --yes
     """  # noqa: D301 - \b keeps click from wrapping a block
     from tracksite.analysis import retention
+    from tracksite.query.runs import fold
     from tracksite.store import manifests, purging, recovery
     from tracksite.store.local import open_store
 
@@ -222,7 +235,16 @@ def gc(
     target = open_store(store)
     if not dry_run:
         recovery.recover(target.root, now=now.timestamp(), packed=lambda: _packed_hashes(target))
-    judged = _judged(store, now - older_than, keep_best, keep_tagged, experiment)
+    settings = settings_from(settings_file)(target.root)
+    judged = retention.judged(
+        fold(snapshot_of(store)),
+        now - older_than,
+        keep_best=keep_best,
+        keep_tagged=keep_tagged,
+        experiment=experiment,
+        settings_of=settings.experiments.get,
+        seed_params=settings.seed_params,
+    )
     found = retention.expired(judged)
     _say_what_stays(judged)
     logged = found["run_id"].is_in(sorted(purging.with_log(target, found["run_id"])))
@@ -283,25 +305,3 @@ def _rule(
 
 def _confirmed(question: str) -> bool:
     return sys.stdin.isatty() and click.confirm(question, err=True)
-
-
-def _judged(
-    store: str,
-    before: datetime,
-    keep_best: int,
-    keep_tagged: tuple[str, ...],
-    experiment: str | None,
-) -> pl.DataFrame:
-    from tracksite.analysis import retention
-    from tracksite.config import load
-    from tracksite.query.runs import fold
-
-    settings = load(Path(store).parent)
-    return retention.judged(
-        fold(snapshot_of(store)),
-        before,
-        keep_best=keep_best,
-        keep_tagged=keep_tagged,
-        experiment=experiment,
-        settings_of=settings.experiments.get,
-    )

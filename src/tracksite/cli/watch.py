@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tracksite.cli.options import site_options, store_argument
+from tracksite.cli.options import settings_from, site_options, store_argument
 from tracksite.cli.output import say, status
-from tracksite.cli.sites import settings_from, summary, warn
+from tracksite.cli.sites import summary, warn
 
 if TYPE_CHECKING:
     from pathlib import Path

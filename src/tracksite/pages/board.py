@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from tracksite.analysis import repeats
 from tracksite.charts.numbers import number
-from tracksite.query import leaderboard
+from tracksite.query import leaderboard, standing
 from tracksite.query.goal import direction_of, directions
 
 if TYPE_CHECKING:
@@ -70,8 +69,14 @@ class Column:
 
     @property
     def same(self) -> bool:
-        """Whether this param, tag or attribute has one value in all runs that have it."""
-        return self.format is None and self.values.drop_nulls().n_unique() == 1 < self.values.len()
+        """Whether this param, tag or attribute has one value, and all of several runs have it."""
+        return self.constant and not self.values.has_nulls()
+
+    @property
+    def constant(self) -> bool:
+        """Whether it has one value in those of several runs that have it."""
+        known = self.values.drop_nulls()
+        return self.format is None and known.n_unique() == 1 < self.values.len()
 
     @cached_property
     def decimals(self) -> int | None:
@@ -90,7 +95,8 @@ class Board:
     Attributes:
         columns: in the order in which they are shown.
         shown: ids of those that are shown at first.
-        same: params that never vary, as (key, text, how many runs have it).
+        same: params that never vary, as (key, text, how many runs have it), those that all runs
+            have first, without those that one run has.
         groups: for each run, the number of its setting; None when no setting has repeats.
         seeds: ids of the params that only repeat a run.
         count: how many runs there are.
@@ -158,7 +164,8 @@ def board(runs: pl.DataFrame, goal: Goal | None, seed_params: Sequence[str] = ()
     seeds = tuple(
         name
         for name in wide.columns
-        if name.startswith("params.") and repeats.is_seed(name.removeprefix("params."), seed_params)
+        if name.startswith("params.")
+        and standing.is_seed(name.removeprefix("params."), seed_params)
     )
     told = directions(runs)
     columns = tuple(
@@ -167,11 +174,9 @@ def board(runs: pl.DataFrame, goal: Goal | None, seed_params: Sequence[str] = ()
         else column
         for column in _columns(wide, goal, seeds)
     )
-    same = tuple(
-        (column.label, str(column.values.drop_nulls()[0]), column.values.count())
-        for column in columns
-        if column.kind == "param" and column.same
-    )
+    params = [column for column in columns if column.kind == "param" and column.constant]
+    counted = [(it.label, str(it.values.drop_nulls()[0]), it.values.count()) for it in params]
+    same = tuple(item for item in sorted(counted, key=lambda it: -it[2]) if item[2] > 1)
     groups = _groups(runs, wide["run_id"], seed_params)
     return Board(columns, _shown(columns, goal), same, groups, seeds, wide.height)
 
@@ -200,9 +205,10 @@ def _ranked(runs: pl.DataFrame, goal: Goal | None) -> pl.DataFrame:
     wide = leaderboard.wide(runs)
     if goal is None:
         return wide.with_columns(rank=pl.lit(None, dtype=pl.Int64))
-    ranks = leaderboard.rank(runs, goal.metric, goal.direction).select("run_id", "rank")
+    ranked = standing.rank(runs, goal.metric, goal.direction)
+    ranks = ranked.select("run_id", "rank").with_row_index("place")
     joined = wide.join(ranks, on="run_id", how="left", maintain_order="left")
-    return joined.sort("rank", nulls_last=True, maintain_order=True)
+    return joined.sort("place", nulls_last=True, maintain_order=True).drop("place")
 
 
 def _columns(wide: pl.DataFrame, goal: Goal | None, seeds: Collection[str]) -> list[Column]:
@@ -235,7 +241,7 @@ def _column(wide: pl.DataFrame, name: str) -> Column:
 def _shown(columns: Collection[Column], goal: Goal | None) -> tuple[str, ...]:
     """Return the columns to begin with: what varies, and not so many that nobody reads them."""
     metrics = [column.id for column in columns if column.kind == "metric"][:MOST_METRICS]
-    params = [column.id for column in columns if column.kind == "param" and not column.same]
+    params = [column.id for column in columns if column.kind == "param" and not column.constant]
     wanted = {"name", "status", "started_at", "duration_s", *metrics, *params[:MOST_PARAMS]}
     if goal is not None:
         wanted.add("rank")
@@ -246,7 +252,7 @@ def _groups(
     runs: pl.DataFrame, order: pl.Series, seed_params: Collection[str]
 ) -> tuple[int, ...] | None:
     """Return the number of each run's setting: runs that differ in seeds alone share it."""
-    found = repeats.settings(runs, seed_params)
+    found = standing.settings(runs, seed_params)
     if found["setting"].n_unique() == found.height:
         return None
     placed = order.to_frame("run_id").join(found, on="run_id", maintain_order="left", how="left")
@@ -268,9 +274,7 @@ def _encoded(column: Column) -> dict[str, Any]:
             "values": values,
         }
     if column.same:
-        text, missing = column.values.drop_nulls()[0], column.values.null_count()
-        if not missing:
-            return {**shared, "same": text}
+        return {**shared, "same": column.values[0]}
     texts = column.values.unique(maintain_order=True).drop_nulls()
     codes = {text: code for code, text in enumerate(texts)}
     return {**shared, "texts": texts.to_list(), "codes": [codes.get(v) for v in column.values]}

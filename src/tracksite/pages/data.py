@@ -12,7 +12,7 @@ from tracksite.model import Page
 from tracksite.pages.context import digest
 from tracksite.pages.experiment import Experiment, experiments, inputs
 from tracksite.pages.script import data_script, json_text
-from tracksite.query import leaderboard, long
+from tracksite.query import leaderboard, long, standing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -52,13 +52,14 @@ def _standing(experiment: Experiment) -> str:
     """Return how the runs stand, so that one new run does not rewrite the pages of all others.
 
     {goal: {metric, direction}, best: {run_id, name, value, params}, values: [best first], count},
-    or null for an experiment without a ranked run.
+    or null for an experiment without a ranked run. `values` has for each ranked run the best value
+    of those that share its rank.
     """
     goal = experiment.goal
-    ranked = leaderboard.rank(experiment.runs, goal.metric, goal.direction) if goal else None
+    ranked = standing.rank(experiment.runs, goal.metric, goal.direction) if goal else None
     if goal is None or ranked is None or ranked.is_empty():
         return data_script("standing", None)
-    best = ranked.row(0, named=True)
+    best, values = ranked.row(0, named=True), ranked["value"]
     run = experiment.runs.filter(experiment.runs["run_id"] == best["run_id"])
     value = {
         "goal": {"metric": goal.metric, "direction": goal.direction},
@@ -68,7 +69,7 @@ def _standing(experiment: Experiment) -> str:
             "value": best["value"],
             "params": _params(run),
         },
-        "values": ranked["value"].to_list(),
+        "values": values.gather(ranked["rank"] - 1).to_list(),
         "count": experiment.runs.height,
     }
     return data_script("standing", value)

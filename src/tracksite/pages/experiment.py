@@ -17,9 +17,11 @@ from tracksite.charts import impact as impact_charts
 from tracksite.model import Page
 from tracksite.pages import board as boards
 from tracksite.pages.context import digest
+from tracksite.pages.hero import hero
 from tracksite.pages.mean_rows import mean_rows, settings
 from tracksite.pages.script import data_script
-from tracksite.query import leaderboard, long
+from tracksite.query import long
+from tracksite.query.standing import COUNTED, counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from tracksite.charts.curves import Setting
     from tracksite.pages.board import Board
     from tracksite.pages.context import Context
+    from tracksite.pages.hero import Hero
     from tracksite.query.goal import Goal
 
 FIRST_ROWS = 50
@@ -69,11 +72,17 @@ class Experiment:
         return boards.board(self.runs, self.goal, self.seed_params)
 
     @cached_property
+    def hero(self) -> Hero | None:
+        """The best setting and the best run; None where no run counts."""
+        return hero(self.runs, self.goal, self.seed_params) if self.goal else None
+
+    @cached_property
     def effects(self) -> pl.DataFrame:
-        """Columns of `analysis.impact.main_effects`; nothing at all without a goal."""
+        """What is known of `analysis.impact.main_effects`; nothing at all without a goal."""
         if self.goal is None:
             return pl.DataFrame()
-        return impact.main_effects(self.runs, self.goal, seed_params=self.seed_params)
+        effects = impact.main_effects(self.runs, self.goal, seed_params=self.seed_params)
+        return impact.withheld(effects)
 
     @cached_property
     def slices(self) -> pl.DataFrame:
@@ -94,9 +103,16 @@ class Experiment:
         return curves.having(self.runs, shown, self.curve_keys)
 
     @cached_property
+    def groups(self) -> pl.DataFrame:
+        """Columns of `analysis.repeats.repeats`; nothing at all without a goal."""
+        if self.goal is None:
+            return pl.DataFrame(schema={"run_ids": pl.List(pl.String)})
+        return repeats.repeats(self.runs, self.goal, seed_params=self.seed_params)
+
+    @cached_property
     def settings(self) -> tuple[Setting, ...]:
         """The best settings whose mean curves are shown; none where nothing has repeats."""
-        return settings(self.board, self.goal, self.with_curves)
+        return settings(self.board, self.groups, self.with_curves)
 
 
 def experiments(context: Context) -> Sequence[Experiment]:
@@ -141,11 +157,11 @@ def _leaderboard(experiment: Experiment) -> Mapping[str, Any]:
 
 
 def _impact(experiment: Experiment) -> Mapping[str, Any]:
-    if experiment.goal is None:
+    goal = experiment.goal
+    if goal is None:
         return {"figures": {}}
-    return {
-        "figures": impact_charts.figures(experiment.effects, experiment.slices, experiment.goal)
-    }
+    values = counted(experiment.runs, goal.metric)["value"]
+    return {"figures": impact_charts.figures(experiment.effects, experiment.slices, values, goal)}
 
 
 def _curves(experiment: Experiment) -> Mapping[str, Any]:
@@ -176,6 +192,7 @@ def _variables(experiment: Experiment) -> Mapping[str, Any]:
         "target": settings.target,
         "lede": settings.description or row["description"],
         "facts": _facts(experiment),
+        "hero": experiment.hero,
         "board": board,
         "columns": shown,
         "rows": board.head(FIRST_ROWS),
@@ -188,20 +205,16 @@ def _variables(experiment: Experiment) -> Mapping[str, Any]:
 
 
 def _facts(experiment: Experiment) -> Mapping[str, Any]:
-    runs, goal = experiment.runs, experiment.goal
+    runs = experiment.runs
     status = runs["status"].value_counts()
     counts = dict(status.iter_rows())
-    ranked = leaderboard.rank(runs, goal.metric, goal.direction) if goal else None
-    best = ranked.row(0, named=True) if ranked is not None and ranked.height else None
     return {
         "count": runs.height,
         "failed": counts.get("failed", 0),
         "broken_off": counts.get("killed", 0) + counts.get("interrupted", 0),
         "running": counts.get("running", 0),
+        "unranked": runs.height - counts.get(COUNTED, 0),
         "reproducible": reproduce.share(runs),
-        "best": best,
-        "best_name": _run_name(experiment, best["run_id"]) if best else None,
-        "lead": repeats.lead(runs, goal, seed_params=experiment.seed_params) if goal else None,
     }
 
 

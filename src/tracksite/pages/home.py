@@ -17,7 +17,7 @@ from tracksite.charts.svg import sparkline
 from tracksite.model import Page
 from tracksite.pages import notes
 from tracksite.pages.context import digest
-from tracksite.query.goal import MAXIMIZE
+from tracksite.pages.experiment import experiments
 from tracksite.render import asset_bytes
 from tracksite.schema import STATUSES
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     import polars as pl
 
     from tracksite.pages.context import Context
+    from tracksite.pages.experiment import Experiment
+    from tracksite.pages.hero import Hero
     from tracksite.query.goal import Goal
 
 _SPARK_RUNS = 120  # the newest ones; the line still starts at the best before them
@@ -42,7 +44,8 @@ class Card:
         name: of the experiment.
         goal: its primary metric, or None where nothing was measured.
         aim: what the experiment is for, in a sentence, or "".
-        best: value, run_id and name of the best run, and the change since the best before it.
+        hero: the best setting and the best run; None where no run counts.
+        change: by how much the best run beat the best before it, and that one's value.
         spark: the values of its runs in order of time, and the best so far.
         counts: status → number of runs, for those that occur.
         run_count: number of its runs.
@@ -52,7 +55,8 @@ class Card:
     name: str
     goal: Goal | None
     aim: str
-    best: Mapping[str, Any] | None
+    hero: Hero | None
+    change: tuple[str, float] | None
     spark: Markup | None
     counts: Mapping[str, int]
     run_count: int
@@ -75,7 +79,9 @@ def _not_found() -> dict[str, Any]:
 
 
 def _home(context: Context) -> dict[str, Any]:
-    cards = [_card(context, row) for row in context.experiments.iter_rows(named=True)]
+    rows = context.experiments.iter_rows(named=True)
+    found = zip(experiments(context), rows, strict=True)
+    cards = [_card(experiment, row) for experiment, row in found]
     cards.sort(key=lambda card: (card.last_at is not None, card.last_at), reverse=True)
     counts = _counts(context.runs)
     return {
@@ -99,22 +105,20 @@ def _counts(runs: pl.DataFrame) -> dict[str, int]:
     return {status: found[status] for status in STATUSES if found.get(status)}
 
 
-def _card(context: Context, row: Mapping[str, Any]) -> Card:
-    name = row["name"]
-    runs = context.by_experiment.get(name)
-    goal = context.goals.get(name)
-    best = spark = None
-    if runs is not None and goal is not None:
+def _card(experiment: Experiment, row: Mapping[str, Any]) -> Card:
+    runs, goal = experiment.runs, experiment.goal
+    change = spark = None
+    if goal is not None and experiment.hero is not None:
         progress = best_so_far(runs, goal)
-        if progress.height:
-            best, spark = _best(runs, progress, goal), _spark(progress, goal)
+        change, spark = _change(progress), _spark(progress, goal)
     return Card(
-        name=name,
+        name=experiment.name,
         goal=goal,
-        aim=context.settings_of(name).goal or _first_line(row["description"]),
-        best=best,
+        aim=experiment.context.settings_of(experiment.name).goal or _first_line(row["description"]),
+        hero=experiment.hero,
+        change=change,
         spark=spark,
-        counts={} if runs is None else _counts(runs),
+        counts=_counts(runs),
         run_count=row["run_count"],
         last_at=row["last_at"],
     )
@@ -125,20 +129,10 @@ def _first_line(text: str | None) -> str:
     return next((line for line in lines if line), "")[:200]
 
 
-def _best(runs: pl.DataFrame, progress: pl.DataFrame, goal: Goal) -> dict[str, Any]:
-    """Return the best run, and by how much it beat the best before it."""
-    steps = progress.filter("improved")
-    best = steps.row(-1, named=True)
-    before = steps["best"][-2] if steps.height > 1 else None
-    name = runs.filter(runs["run_id"] == best["run_id"])["name"][0]
-    return {
-        "run_id": best["run_id"],
-        "name": name,
-        "value": best["best"],
-        "before": before,
-        "change": None if before is None else _signed(best["best"] - before),
-        "direction": "up" if goal.direction == MAXIMIZE else "down",
-    }
+def _change(progress: pl.DataFrame) -> tuple[str, float] | None:
+    """Return by how much the best run beat the best before it, and that one's value."""
+    best = progress.filter("improved")["best"]
+    return (_signed(best[-1] - best[-2]), best[-2]) if best.len() > 1 else None
 
 
 def _signed(change: float) -> str:

@@ -8,37 +8,46 @@ import polars as pl
 
 from tracksite.analysis.intervals import with_interval
 from tracksite.charts.curves import MOST_SETTINGS, Setting
+from tracksite.pages.hero import MOST_NAMED
 from tracksite.query import long
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tracksite.pages.board import Board
-    from tracksite.query.goal import Goal
-
-MOST_NAMED = 4  # params in a label
 
 
-def settings(board: Board, goal: Goal | None, run_ids: Sequence[str]) -> tuple[Setting, ...]:
+def settings(board: Board, groups: pl.DataFrame, run_ids: Sequence[str]) -> tuple[Setting, ...]:
     """Return the best settings by the mean of the goal's metric; nothing if none has repeats.
 
     Args:
         board: of the experiment.
-        goal: its primary metric; without one, settings stand as their first runs do.
+        groups: what `repeats` returned: the settings that were measured, the best first. Others
+            follow them, as their first runs stand.
         run_ids: of the runs that have curves, best first.
     """
     if board.groups is None:
         return ()
-    rows = _rows(board, goal).filter(pl.col("run_id").is_in(list(run_ids)))
-    by_group = rows.group_by("group", maintain_order=True)
-    groups = by_group.agg(pl.col("place").first(), pl.col("value").mean(), pl.col("run_id"))
-    if groups["run_id"].list.len().max() in {None, 1}:
+    best_first = groups["run_ids"].to_list()
+    standing = {run_id: place for place, ids in enumerate(best_first) for run_id in ids}
+    members: dict[int, list[int]] = {}
+    ids, curved = board.column("run_id").values.to_list(), set(run_ids)
+    for place, (run_id, group) in enumerate(zip(ids, board.groups, strict=True)):
+        if run_id in curved:
+            members.setdefault(group, []).append(place)
+    if max(map(len, members.values()), default=1) == 1:
         return ()
-    sign = goal.sign if goal else 1
-    best = groups.sort(-sign * pl.col("value"), "place", nulls_last=True).head(MOST_SETTINGS)
-    labels = _labels(board, best["place"].to_list())
-    found = zip(best["group"], labels, best["run_id"], strict=True)
-    return tuple(Setting(group, label, tuple(ids)) for group, label, ids in found)
+
+    def key(group: int) -> tuple[int, int]:
+        own = members[group]
+        return min(standing.get(ids[at], len(best_first)) for at in own), own[0]
+
+    best = sorted(members, key=key)[:MOST_SETTINGS]
+    labels = _labels(board, [members[group][0] for group in best])
+    return tuple(
+        Setting(group, label, tuple(ids[at] for at in members[group]))
+        for group, label in zip(best, labels, strict=True)
+    )
 
 
 def mean_rows(
@@ -65,19 +74,20 @@ def mean_rows(
     return [{**row, "label": shown[row["place"]].label} for row in rows]
 
 
-def _rows(board: Board, goal: Goal | None) -> pl.DataFrame:
-    frame = pl.DataFrame({"run_id": board.column("run_id").values, "group": board.groups})
-    name = f"metrics.{goal.metric}" if goal else ""
-    values = next((one.values for one in board.columns if one.id == name), None)
-    known = pl.lit(None, dtype=pl.Float64) if values is None else values.cast(pl.Float64)
-    finite = pl.when(pl.col("value").is_finite()).then("value")
-    return frame.with_columns(value=known).with_columns(value=finite).with_row_index("place")
-
-
 def _labels(board: Board, places: Sequence[int]) -> list[str]:
     """Return of each run the params in which these runs differ, as text."""
-    params = [one for one in board.columns if one.kind == "param" and one.id not in board.seeds]
-    texts = {one.label: [one.values[place] for place in places] for one in params}
+    params = [
+        one
+        for one in board.columns
+        if (one.kind == "param" and one.id not in board.seeds) or one.id == "git_commit"
+    ]
+    texts = {
+        "commit" if one.id == "git_commit" else one.label: [
+            (one.values[place] or "")[:8] if one.id == "git_commit" else one.values[place]
+            for place in places
+        ]
+        for one in params
+    }
     varied = [label for label, found in texts.items() if len(set(found)) > 1]
     named, more = varied[:MOST_NAMED], ", …" if len(varied) > MOST_NAMED else ""
     return [

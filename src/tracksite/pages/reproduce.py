@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tracksite.analysis.repeats import is_seed
+from tracksite.query.standing import is_seed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -13,6 +13,7 @@ from tracksite.model import Page
 from tracksite.pages import curves, files, notes, reproduce, shell
 from tracksite.pages.context import digest
 from tracksite.pages.script import json_text
+from tracksite.query.standing import COUNTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -109,6 +110,7 @@ def _page(facts: _Facts, at: int) -> dict[str, Any]:
         "run": run,
         "title": run["name"] or run_id[:8],
         "standing": paths.standing_script(run["experiment"]),
+        "counts": run["status"] == COUNTED,
         "parent": _parent(facts, run),
         "children": _children(facts, run_id),
         "versions": facts.versions.get(run_id, []),

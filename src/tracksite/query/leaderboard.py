@@ -8,7 +8,8 @@ import polars as pl
 
 from tracksite.errors import ArgumentError
 from tracksite.query import filters, long
-from tracksite.query.goal import MAXIMIZE, MINIMIZE, Goal, primary_metric
+from tracksite.query.goal import Goal, primary_metric
+from tracksite.query.standing import NEWEST_FIRST, rank
 from tracksite.query.syntax import parse_order
 
 if TYPE_CHECKING:
@@ -79,29 +80,9 @@ def order(wide: pl.DataFrame, order_by: Sequence[str] = ()) -> pl.DataFrame:
             descending += [
                 part.meta.output_name() != "class" and wanted.descending for part in parts
             ]
-    keys += [pl.col("started_at"), pl.col("run_id")]
-    return wide.sort(keys, descending=[*descending, True, False], nulls_last=True)
-
-
-def rank(runs: pl.DataFrame, metric: str, direction: str) -> pl.DataFrame:
-    """Return `run_id, value, rank, of` for the runs whose last value of `metric` is finite.
-
-    Best first; equal values share the smaller rank and are in the order of `runs`. `of` is how
-    many runs are ranked.
-
-    Raises:
-        ArgumentError: direction is neither "maximize" nor "minimize".
-    """
-    if direction not in (MAXIMIZE, MINIMIZE):
-        raise ArgumentError(
-            f"The direction {direction!r} is neither {MAXIMIZE!r} nor {MINIMIZE!r}."
-        )
-    best_is_high = direction == MAXIMIZE
-    ranked = long.values(runs, metric).with_columns(
-        rank=pl.col("value").rank("min", descending=best_is_high).cast(pl.Int64),
-        of=pl.len().cast(pl.Int64),
-    )
-    return ranked.sort("rank", maintain_order=True)
+    keys += [pl.col(name) for name, _ in NEWEST_FIRST]
+    descending += [down for _, down in NEWEST_FIRST]
+    return wide.sort(keys, descending=descending, nulls_last=True)
 
 
 def _spread(height: int, items: pl.DataFrame, value: str, prefix: str) -> pl.DataFrame:

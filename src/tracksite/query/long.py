@@ -23,6 +23,7 @@ METRIC_FIELDS = (
     "max",
     "max_step",
 )
+_EXACT = 2.0**53  # below it every whole number is a double of its own
 
 
 def params(runs: pl.DataFrame) -> pl.DataFrame:
@@ -52,6 +53,17 @@ def values(runs: pl.DataFrame, metric: str) -> pl.DataFrame:
     """Return `run_id, value`: the last value of one metric, for the runs where it is finite."""
     chosen = metrics(runs).filter(pl.col("key") == metric, pl.col("last").is_finite())
     return chosen.select("run_id", value="last")
+
+
+def exact() -> pl.Expr:
+    """Return a param's value as a text that equal numbers share: of the columns of `params`.
+
+    Whole numbers from 2⁵³ on are told apart by their texts: many share one double.
+    """
+    number = pl.col("number")
+    unsigned = pl.when(number == 0).then(0.0).otherwise(number)  # as -0 is 0
+    exact = pl.when(number.abs() < _EXACT).then(unsigned.cast(pl.String))
+    return exact.otherwise("text").fill_null("")
 
 
 def _long(runs: pl.DataFrame, column: str, fields: Sequence[str]) -> pl.DataFrame:

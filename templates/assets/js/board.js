@@ -108,9 +108,15 @@
       return rows;
     }
 
-    // Missing values and NaN come last in both directions; ties keep the order of the data.
+    // Missing values and NaN come last in both directions, and what has no rank comes last by the
+    // primary metric; ties keep the order of the data.
     function ordered(items, keysOf) {
-      const specs = board.state.sort.map(([id, down]) => [keysOf(board.columns.get(id)), down ? -1 : 1]);
+      const ranks = board.columns.get("rank");
+      const hasNone = (item) => [item].flat().every((row) => ranks.number(row) === null);
+      const specs = board.state.sort.flatMap(([id, down]) => {
+        const spec = [keysOf(board.columns.get(id)), down ? -1 : 1];
+        return id === `metrics.${board.data.metric}` ? [[Float64Array.from(items, hasNone), 1], spec] : [spec];
+      });
       const places = Uint32Array.from(items, (_, place) => place);
       places.sort((a, b) => {
         for (const [keys, sign] of specs) {
@@ -127,6 +133,13 @@
 
     const singles = (rows) => ordered(rows, (column) => Float64Array.from(rows, (row) => column.keys[row]));
 
+    // Those runs of a setting that count; all of them where none does.
+    board.counted = (rows) => {
+      const status = board.columns.get("status");
+      const finished = rows.filter((row) => status.text(row) === "finished");
+      return finished.length ? finished : rows;
+    };
+
     function grouped(rows) {
       const groups = new Map();
       for (const row of rows) {
@@ -136,7 +149,7 @@
       }
       const lists = [...groups.values()];
       return ordered(lists, (column) =>
-        Float64Array.from(lists, (list) => (column.kind === "metric" ? interval(column, list).mean : column.keys[list[0]])),
+        Float64Array.from(lists, (list) => (column.kind === "metric" ? interval(column, board.counted(list)).mean : column.keys[list[0]])),
       );
     }
 

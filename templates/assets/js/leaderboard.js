@@ -75,7 +75,7 @@
     // Mean and half interval with the decimals of the column, so that all rows line up; in a column
     // without any, the mean to the last digit that its interval leaves sure.
     function meanText(column, rows) {
-      const { count, mean, half } = interval(column, rows);
+      const { count, mean, half } = interval(column, board.counted(rows));
       if (!count) return "–";
       if (!(half > 0)) return column.format(mean);
       if (column.type !== "number" || column.id === "duration_s") return `${column.format(mean)} ± ${column.format(half)}`;
@@ -93,7 +93,7 @@
         made.append(el("span", { class: `status status-${text}` }, text));
       } else made.append(text);
       if (text.length > 26) made.title = text;
-      if (column.id === `metrics.${board.data.metric}`) bar(made, column, item.rows ? interval(column, item.rows).mean : column.number(row));
+      if (column.id === `metrics.${board.data.metric}`) bar(made, column, item.rows ? interval(column, board.counted(item.rows)).mean : column.number(row));
       return made;
     }
 

@@ -5,8 +5,12 @@
   const { el, number, mount, use } = tracksite;
   let standing = null;
 
-  // The number of values that are better; `values` is sorted, best first.
-  const rankOf = (values, own, sign) => 1 + values.filter((value) => sign * value > sign * own).length;
+  // `values` is sorted, best first, and has for each run the best value of those that tie with it:
+  // the rank is one more than the number of those that are better than the last that is no worse.
+  const rankOf = (values, own, sign) => {
+    const place = values.findLast((value) => sign * value >= sign * own) ?? own;
+    return 1 + values.filter((value) => sign * value > sign * place).length;
+  };
   const tile = (name, label, value, note) => {
     const node = document.querySelector(`[data-standing="${name}"]`);
     if (!node) return;
@@ -33,7 +37,8 @@
       tile("value", `${goal.metric} ${arrow}`, "–", ["best ", el("b", {}, number(best.value)), " by ", link(best)]);
       return;
     }
-    tile("rank", "Rank", `${number(rankOf(values, own, sign))} of ${number(values.length)}`, `by ${goal.metric}`);
+    if (document.querySelector("[data-counts]")) tile("rank", "Rank", `${number(rankOf(values, own, sign))} of ${number(values.length)}`, `by ${goal.metric}`);
+    else tile("rank", "Rank", "–", "only finished runs are ranked");
     tile("value", `${goal.metric} ${arrow}`, number(own), best.run_id === runId
       ? el("span", { class: "good" }, "the best of this experiment")
       : ["best ", el("b", {}, number(best.value)), " by ", link(best)]);
