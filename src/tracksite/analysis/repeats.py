@@ -10,7 +10,7 @@ import polars as pl
 
 from tracksite.analysis.intervals import t_quantile, with_interval
 from tracksite.config import SEED_PARAMS
-from tracksite.query import long
+from tracksite.query import long, numbers
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -77,10 +77,10 @@ def varied(runs: pl.DataFrame, seed_params: Collection[str] = SEED_PARAMS) -> pl
 def settings(runs: pl.DataFrame, seed_params: Collection[str] = SEED_PARAMS) -> pl.DataFrame:
     """Return `run_id, setting`: runs with equal params, seeds left out, have equal texts.
 
-    Numbers are equal by value ("0.1" and "0.10"). A run that logged no param at all is a setting
-    of its own: nothing says what it shares with another.
+    Numbers are equal by value ("0.1" and "0.10"), whole ones exactly, however large. A run that
+    logged no param at all is a setting of its own: nothing says what it shares with another.
     """
-    text = pl.coalesce(pl.col("number").cast(pl.String), "text").fill_null("")
+    text = numbers.alike(pl.col("text")).fill_null("")
     parts = (pl.col("key"), text)
     measures = (part.str.len_bytes().cast(pl.String) + ":" + part for part in parts)
     items = varied(runs, seed_params).select("run_id", "key", item=pl.concat_str(*measures))

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from tracksite.query import numbers
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -28,10 +30,12 @@ METRIC_FIELDS = (
 def params(runs: pl.DataFrame) -> pl.DataFrame:
     """Return `run_id, key, text, number`: one row per run and param.
 
-    Rows are in the order of `runs`, then of its lists. `number` is the param as a finite number,
-    null where its text is none.
+    Rows are in the order of `runs`, then of its lists. `number` is the double nearest to the
+    number that the text spells, null where it spells none; the parts of older releases went by
+    another rule.
     """
-    return _long(runs, "params", PARAM_FIELDS)
+    found = _long(runs, "params", ("key", "text"))
+    return found.with_columns(number=numbers.doubles(pl.col("text")))
 
 
 def metrics(runs: pl.DataFrame) -> pl.DataFrame:

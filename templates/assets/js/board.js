@@ -4,7 +4,8 @@
 // Data (`leaderboard`): {count, metric, direction, groups, shown, columns: [{id, label, kind, …}]}.
 // kind: attribute, metric, param or tag. A column has either `values` (numbers, null: missing, or
 // "NaN", "Infinity", "-Infinity"), a `format` and its `decimals` (null: as each number needs), or `texts` and `codes` (null: missing), or
-// `same`: the one text of all runs, or null if none has any. `groups`: the number of each run's setting, for repeats.
+// `same`: the one text of all runs, or null if none has any. `numbers`: what the texts spell (null: no number; a string: a whole number
+// that needs a BigInt); left out if none spells any. `groups`: the number of each run's setting, for repeats.
 (() => {
   "use strict";
 
@@ -33,13 +34,27 @@
     const format = spec.format === "number" ? (value) => fixed(value, spec.decimals) : FORMATS[spec.format];
     const type = spec.format === "time" ? "time" : "number";
     const number = (row) => values[row];
+    const sortKeys = keys;
     const text = (row) => (values[row] === null ? null : format(values[row]));
     const iso = (value) => (type === "time" ? new Date(value).toISOString() : String(value));
     const raw = (row) => (values[row] === null ? "" : iso(values[row]));
-    return { ...spec, type, numeric: true, keys, format, number, text, raw };
+    return { ...spec, type, numeric: true, keys, sortKeys, format, number, text, raw };
   }
 
-  const finite = (text) => (text.trim() && Number.isFinite(Number(text)) ? Number(text) : null);
+  const exact = (number) => (typeof number === "string" ? BigInt(number) : number);
+
+  function placesOf(order) {
+    const places = new Float64Array(order.length);
+    order.forEach((code, place) => (places[code] = place));
+    return places;
+  }
+
+  // Equal numbers have the same place.
+  function exactPlaces(numbers) {
+    const sorted = [...new Set(numbers)].sort((a, b) => (a < b ? -1 : Number(a > b)));
+    const places = new Map(sorted.map((number, place) => [number, place]));
+    return numbers.map((number) => places.get(number));
+  }
 
   const once = (make) => {
     let made;
@@ -50,19 +65,19 @@
     const empty = spec.same === null;
     const texts = empty ? [] : (spec.texts ?? [spec.same]);
     const codes = spec.codes ?? new Array(count).fill(empty ? null : 0);
-    const numbers = texts.map(finite);
+    const numbers = texts.map((_, code) => exact(spec.numbers?.[code] ?? null));
     const numeric = spec.kind === "param" && numbers.every((number) => number !== null);
+    const large = numbers.some((number) => typeof number === "bigint");
     const text = (row) => (codes[row] === null ? null : texts[codes[row]]);
     const number = (row) => (codes[row] === null ? null : numbers[codes[row]]);
     // Places in alphabetical order are worked out only for columns that are sorted or drawn.
     const order = once(() => Array.from(texts.keys()).sort((a, b) => collator.compare(texts[a], texts[b])));
-    const keys = once(() => {
-      const place = numeric ? numbers : new Float64Array(texts.length);
-      if (!numeric) order().forEach((code, n) => (place[code] = n));
-      return Float64Array.from(codes, (code) => (code === null ? NaN : place[code]));
-    });
+    const byCode = (places) => Float64Array.from(codes, (code) => (code === null ? NaN : places[code]));
+    const keys = once(() => byCode(numeric ? numbers.map(Number) : placesOf(order())));
+    // Doubles tie where whole numbers are large: those are sorted by their places.
+    const sortKeys = once(() => (numeric && large ? byCode(exactPlaces(numbers)) : keys()));
     const column = { ...spec, type: "text", empty, texts, numeric, number, text, raw: (row) => text(row) ?? "" };
-    return Object.defineProperties(column, { order: { get: order }, keys: { get: keys } });
+    return Object.defineProperties(column, { order: { get: order }, keys: { get: keys }, sortKeys: { get: sortKeys } });
   }
 
   // Mean and the half width of its 95 % t interval over the finite values of some rows.
@@ -124,7 +139,7 @@
       return Array.from(places, (place) => items[place]);
     }
 
-    const singles = (rows) => ordered(rows, (column) => Float64Array.from(rows, (row) => column.keys[row]));
+    const singles = (rows) => ordered(rows, (column) => Float64Array.from(rows, (row) => column.sortKeys[row]));
 
     function grouped(rows) {
       const groups = new Map();
@@ -135,7 +150,7 @@
       }
       const lists = [...groups.values()];
       return ordered(lists, (column) =>
-        Float64Array.from(lists, (list) => (column.kind === "metric" ? interval(column, list).mean : column.keys[list[0]])),
+        Float64Array.from(lists, (list) => (column.kind === "metric" ? interval(column, list).mean : column.sortKeys[list[0]])),
       );
     }
 
