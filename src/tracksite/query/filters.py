@@ -25,10 +25,11 @@ from tracksite.query.syntax import (
     as_number,
     complaint,
     parse,
+    parse_order,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any
 
     from tracksite.query.syntax import Value
@@ -102,15 +103,35 @@ def _attributes(columns: Sequence[str]) -> list[str]:
     return [place for place in columns if not place.startswith(tuple(PREFIXES.values()))]
 
 
+def unsorted(wide: pl.DataFrame, order_by: Iterable[str]) -> list[str]:
+    """Return a sentence for each metric, param or tag of an order that no row has.
+
+    Raises as `column`, and as `parse_order`.
+    """
+    names = [(text, parse_order(text).name) for text in order_by if not wide.is_empty()]
+    return [
+        f"nothing here is ordered by {text!r}: {_unknown(wide.columns, name)}"
+        for text, name in names
+        if column(wide, name, text, "order") is None
+    ]
+
+
 def _unknown(columns: Sequence[str], name: Name) -> str:
     attributes = _attributes(columns)
-    kind, choices = "attribute", attributes
-    if name.family is None:
+    kind, choices = name.family or "attribute", attributes
+    if kind in PREFIXES:
+        prefix = PREFIXES[kind]
+        choices = [place.removeprefix(prefix) for place in columns if place.startswith(prefix)]
+    elif name.family is None:
         keys = [place.partition(".")[2] for place in columns if place not in attributes]
         kind, choices = "attribute, metric, param or tag", [*keys, *attributes]
     near = difflib.get_close_matches(name.key, choices, n=1)
-    remedy = f"did you mean `{near[0]}`?" if near else f"known are {', '.join(choices[:8])}"
+    remedy = f"did you mean `{near[0]}`?" if near else f"known are {_listed(choices)}"
     return f"no {kind} is called `{name.key[:80]}`; {remedy}"
+
+
+def _listed(choices: Sequence[str]) -> str:
+    return ", ".join(choices[:8]) or "none"
 
 
 class _Translation:

@@ -91,7 +91,7 @@
   }
 
   function makeBoard() {
-    const board = { state: {}, items: [], rows: [], selected: new Set(), error: null };
+    const board = { state: {}, items: [], rows: [], selected: new Set(), error: null, unsorted: [] };
     const watchers = [];
     const opened = new Set();
     let defaults = {};
@@ -186,6 +186,7 @@
     board.set = (change) => {
       Object.assign(board.state, change);
       if ("filter" in change) adopt(change.filter);
+      if ("sort" in change) board.unsorted = [];
       if (["filter", "sort", "repeats", "brush"].some((name) => name in change)) refresh();
       writeHash(board.state, defaults);
       tell();
@@ -205,7 +206,9 @@
       watcher(board);
     };
     board.restore = () => {
-      Object.assign(board.state, defaults, readHash(board));
+      const { unsorted, ...state } = readHash(board);
+      board.unsorted = unsorted;
+      Object.assign(board.state, defaults, state);
       adopt(board.state.filter);
       refresh();
       tell();
@@ -241,7 +244,11 @@
     const list = (name, read, known) => {
       if (hash.has(name)) state[name] = hash.getAll(name).filter(Boolean).map(read).filter(known);
     };
-    list("sort", (text) => [text.replace(/^-/, ""), text.startsWith("-")], ([id]) => columns.has(id));
+    list("sort", (text) => [text.replace(/^-/, ""), text.startsWith("-")], () => true);
+    state.unsorted = (state.sort ?? []).map(([id]) => id).filter((id) => !columns.has(id));
+    state.sort = state.sort?.filter(([id]) => columns.has(id));
+    // What no run has sorts nothing: without anything else the order of the page holds.
+    if (!state.sort || (state.unsorted.length && !state.sort.length)) delete state.sort;
     list("columns", (id) => id, (id) => columns.has(id));
     list("selected", (id) => id, (id) => rowOf.has(id));
     list("brush", parseBrush, (brush) => Array.isArray(brush) && columns.has(brush[0]));
