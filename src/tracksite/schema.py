@@ -8,6 +8,8 @@ History of the format number
 
 from __future__ import annotations
 
+import math
+import re
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -68,6 +70,34 @@ LIST_KEYS: dict[str, str] = {
     "outputs": "path",
     "metrics": "key",  # summaries of the points of this part alone: merged, not replaced
 }
+
+# The texts that spell a number: decimal, in ASCII, and nothing around it. No `0x10`, `1_000`, ` 5`,
+# `٣`, dates, `inf` or `nan`. Regular expressions of Python, Rust and JavaScript read it alike.
+NUMBER = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+EXACT = 2**53  # from here on doubles skip whole numbers
+_NUMBER = re.compile(NUMBER)
+
+
+def number(text: str | None) -> float | None:
+    """Return the finite number that the text of a param or tag spells; None where it spells none.
+
+    It is a float, and from EXACT on an int, so that ids that one double stands for stay apart:
+    the whole number that is spelled, or that of the nearest double where a fraction is. Ints and
+    floats compare exactly in Python.
+    """
+    if text is None or not _NUMBER.fullmatch(text):
+        return None
+    value = float(text)
+    if abs(value) < EXACT:
+        return value
+    return _whole(text, value) if math.isfinite(value) else None
+
+
+def _whole(text: str, nearest: float) -> int:
+    from decimal import Decimal
+
+    spelled = Decimal(text)
+    return int(spelled if spelled == spelled.to_integral_value() else nearest)
 
 
 @cache

@@ -77,6 +77,7 @@ def test_errors_are_one_sentence_on_stderr(tracksite, store):
         (("ls", store, "--columns", "nosuch"), "nosuch"),
         (("ls", store, "--columns", "metrics.nosuch"), "metrics.nosuch"),
         (("ls", store, "--order-by", "nosuch DESC"), "nosuch"),
+        (("ls", store, "--order-by", "metrics.f2 DESC"), "known are f1"),
         (("ls", store / "nowhere"), "no store"),
         (("show", "feed"), "'feed'"),
         (("show", "0190c2f4"), "fits 2 runs"),

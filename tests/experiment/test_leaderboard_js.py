@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.experiment.conftest import CONSTANT, CURVES, GRID, HOSTILE
+from tests.query.made import frame_of, patch
+from tracksite.pages.board import board, script_value
 from tracksite.query import leaderboard, runs
+from tracksite.render import TEMPLATES
 from tracksite.store.local import open_store
 
 ROWS = "[data-leaderboard] tbody tr:not(.spacer)"
@@ -147,6 +151,39 @@ def test_url_restores_order_filter_columns_selection_and_repeats(visit, new_page
     other.get_by_role("button", name="Reset").click()
     assert "#" not in other.evaluate("location.href")
     assert count(other) == "82 of 82 runs"
+
+
+def test_an_address_that_sorts_by_what_no_run_has_is_not_silent(visit):
+    """The page says by what it does not sort, and keeps its own order until a header is clicked."""
+    page = visit(GRID, "#sort=-metrics.f2")
+    error = page.locator("[data-board=error]")
+    assert error.text_content().strip() == "Not sorted by “metrics.f2”, which no run here has."
+    found = names(page)
+    header(page, "accuracy").click()
+    assert error.text_content() == ""
+    assert found == names(visit(GRID))
+
+
+def test_whole_numbers_that_one_double_stands_for_are_sorted_and_filtered_apart(page):
+    """The page has the numbers of large ids to the last digit."""
+    ids = [2**53 + n for n in (1, 0, 2)]
+    runs = frame_of(*(patch(f"{n}", {"id": whole}) for n, whole in enumerate(ids)))
+    page.goto("about:blank")
+    for name in ("tracksite", "filter", "board"):
+        page.evaluate((TEMPLATES / f"assets/js/{name}.js").read_text())
+    asked = """data => {
+      const {board} = window.tracksiteBoard;
+      board.load(JSON.parse(data));
+      const now = () => board.rows.map(board.runId);
+      board.set({sort: [["params.id", false]]});
+      const up = now();
+      board.set({sort: [["params.id", true]]});
+      const down = now();
+      board.set({filter: `params.id > ${2 ** 53}`});
+      return [up, down, now()];
+    }"""
+    found = page.evaluate(asked, json.dumps(script_value(board(runs, None), None)))
+    assert found == [["1", "0", "2"], ["2", "0", "1"], ["2", "0"]]
 
 
 def test_repeats_are_shown_as_mean_and_interval(visit):

@@ -10,20 +10,12 @@ import pyarrow as pa
 
 from tracksite.query.runs import fold, runs
 from tracksite.schema import LIST_KEYS, Snapshot, points_schema, runs_schema
+from tracksite.store.patches import number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
-
-
-def number(text: str) -> float | None:
-    """Return a param's number as the store writes it: finite, else null."""
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if abs(value) < float("inf") else None
 
 
 def metric(key: str, value: float) -> dict[str, Any]:

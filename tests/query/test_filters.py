@@ -19,9 +19,9 @@ from tracksite.query import filters, leaderboard, syntax
 TABLE = json.loads(Path(__file__).parents[1].joinpath("data/filters.json").read_text("utf-8"))
 
 
-def board() -> pl.DataFrame:
-    """Return the rows of the table as a leaderboard."""
-    return leaderboard.wide(frame_of(*map(_patch, TABLE["rows"])))
+def table_runs() -> pl.DataFrame:
+    """Return the rows of the table as runs."""
+    return frame_of(*map(_patch, TABLE["rows"]))
 
 
 def _patch(row: dict) -> dict:
@@ -32,7 +32,7 @@ def _patch(row: dict) -> dict:
     return patch(row["run_id"], row["params"], metrics, row["tags"], **fields)
 
 
-BOARD = board()
+BOARD = leaderboard.wide(table_runs())
 
 
 @pytest.mark.parametrize("case", TABLE["cases"], ids=lambda case: case["text"][:60])

@@ -82,6 +82,8 @@ def test_empty_store():
         ({"max_results": 0}, "1 or more"),
         ({"filter_text": "f1 >"}, "at character 5"),
         ({"order_by": ["nothing"]}, "The order fails at character 1"),
+        ({"order_by": ["metrics.f2 DESC"]}, "no metric is called `f2`; known are f1, loss"),
+        ({"order_by": ["f1", "tags.u"], "filter_text": "f1 > 5"}, "no tag is called `u`"),
     ],
 )
 def test_refused(arguments, message):

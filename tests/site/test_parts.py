@@ -182,6 +182,25 @@ def test_a_table_is_read_from_each_format(content, suffix):
     assert found.more_rows == 0
 
 
+@pytest.mark.parametrize(
+    ("cells", "shown"),
+    [
+        (["00501", "94103"], ["00501", "94103"]),
+        (["12e5", "88"], ["12e5", "88"]),
+        (["1.10", "1.2"], ["1.10", "1.2"]),
+        (["9007199254740993", "5"], ["9007199254740993", "5"]),
+        (["1_000", "5"], ["1_000", "5"]),
+        (["1e400", "5"], ["1e400", "5"]),
+        (["0.123456789", "5"], ["0.12346", "5"]),
+        (["1e-7", "-5.0"], ["1e−7", "−5"]),
+    ],
+)
+def test_codes_in_a_csv_are_shown_as_they_are_written(cells, shown):
+    """Only a column of numbers, as programs write them, is shown as numbers."""
+    found = tables.preview("\n".join(["x,y", *(f"{cell},a" for cell in cells)]).encode(), "csv")
+    assert [row[0].text for row in found.rows] == shown
+
+
 @given(st.binary(max_size=200), st.sampled_from(sorted(tables.SHOWN)))
 def test_any_bytes_are_a_table_or_none(content, suffix):
     """Bytes that are no table cost nothing but their preview."""

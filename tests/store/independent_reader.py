@@ -583,8 +583,7 @@ def merged(patches: list[Row]) -> Row:
 
 def number_of(text: str) -> float | None:
     """Return the finite number that a text spells."""
-    decimal = r"(\d+(_\d+)*\.?(\d+(_\d+)*)?|\.\d+(_\d+)*)([eE][+-]?\d+(_\d+)*)?"
-    if not re.fullmatch(rf"\s*[+-]?{decimal}\s*", text):
+    if not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", text):
         return None
     number = float(text)
     return number if math.isfinite(number) else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import pandas as pd
 import polars as pl
 import pytest
@@ -47,6 +49,29 @@ def test_experiments_are_chosen_by_name_or_id(sweep):
     assert sorted(names(experiment_ids=[other], experiment_names=["sweep"])) == list("abco")
     assert sorted(names(search_all_experiments=True)) == list("abco")
     assert names(experiment_names=["none"]) == []
+
+
+def test_an_order_by_what_no_run_has_is_not_silent(sweep):
+    """A metric, param or tag that is misspelt orders nothing: a warning says which is near."""
+    known = {
+        "metrics.f2 DESC": "known are f1",
+        "params.dept": "mean `depth`",
+        "tags.king": "`kind`",
+    }
+    for order, said in known.items():
+        with pytest.warns(RuntimeWarning, match=said):
+            assert names(order_by=[order])[0] == "c"
+    with pytest.warns(RuntimeWarning, match="no tag is called `owner`"):
+        tracksite.search_experiments(order_by=["tags.owner"])
+
+
+def test_an_order_by_what_a_run_has_is_silent(sweep):
+    """No warning where the filter leaves none of the runs that have it, or there are no runs."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert names(order_by=["metrics.f1"], filter_string="metrics.f1 > 5") == []
+        assert names(order_by=["metrics.f2"], experiment_names=["none"]) == []
+        assert names(order_by=["start_time", "tags.mlflow.runName"]) == ["a", "b", "c"]
 
 
 def test_filters_orders_and_limits(sweep):

@@ -8,7 +8,7 @@ import polars as pl
 
 from tracksite.analysis.intervals import f_tail, with_interval
 from tracksite.config import SEED_PARAMS
-from tracksite.query import long
+from tracksite.query import numbers
 from tracksite.query.standing import counted, settings, varied
 
 if TYPE_CHECKING:
@@ -90,9 +90,8 @@ def slices(
     )
     joined = with_interval(slices_.join(means, on=["param", "level"]), "units")
     ordered = joined.sort("param", "others", "number_low", "text", nulls_last=True)
-    numbers = pl.when("numeric").then(pl.col("number_low", "number_high"))
     return ordered.with_columns(
-        numbers,
+        pl.when("numeric").then(pl.col("number_low", "number_high")),
         position=pl.int_range(pl.len()).over("param").cast(pl.Int64),
         level=pl.Series(map(_label, ordered.iter_rows(named=True)), dtype=pl.String),
     ).select(*_SLICE_SCHEMA)
@@ -175,29 +174,30 @@ def _effect(row: dict[str, Any]) -> dict[str, Any]:
 def _cells(runs: pl.DataFrame, goal: Goal, seed_params: Collection[str]) -> pl.DataFrame:
     """Return one row per measured run and param, no row if there are too few runs.
 
-    Columns: run_id, setting, value, param, text, number, numeric (all of the param's are), level.
+    Columns: run_id, setting, value, param, text, number, numeric (all of the param's are),
+    alike (one text for equal numbers), level.
     """
     values = counted(runs, goal.metric)
     if values.height < MIN_RUNS:
         values = values.clear()
     described = values.join(settings(runs, seed_params), on="run_id", how="left")
     items = varied(runs, seed_params).rename({"key": "param"}).join(described, on="run_id")
-    numbers = items.with_columns(
+    texts = items.with_columns(
         pl.col("text").fill_null(""), numeric=pl.col("number").is_not_null().all().over("param")
     )
-    return numbers.with_columns(level=_level())
+    return texts.with_columns(alike=numbers.alike(pl.col("text"))).with_columns(level=_level())
 
 
 def _level() -> pl.Expr:
     number, count = pl.col("number"), pl.len().over("param")
     bins = (count // RUNS_PER_BIN).clip(2, MAX_LEVELS)
     rank = number.rank("min").over("param").cast(pl.Int64) - 1
-    crowded = pl.col("numeric") & (long.exact().n_unique().over("param") > MAX_LEVELS)
+    crowded = pl.col("numeric") & (pl.col("alike").n_unique().over("param") > MAX_LEVELS)
     return (
         pl.when(crowded)
         .then((rank * bins // count).cast(pl.String))
         .when("numeric")
-        .then(long.exact())
+        .then("alike")
         .otherwise("=" + pl.col("text"))  # so that no value is the "" of the others
     )
 

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from tracksite import schema
 from tracksite.charts.numbers import number
 from tracksite.query import leaderboard, standing
 from tracksite.query.goal import direction_of, directions
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from tracksite.query.leaderboard import Goal
 
@@ -274,10 +275,28 @@ def _encoded(column: Column) -> dict[str, Any]:
             "values": values,
         }
     if column.same:
-        return {**shared, "same": column.values[0]}
+        text = column.values[0]
+        return {**shared, "same": text, **_spelled([text])}
     texts = column.values.unique(maintain_order=True).drop_nulls()
     codes = {text: code for code, text in enumerate(texts)}
-    return {**shared, "texts": texts.to_list(), "codes": [codes.get(v) for v in column.values]}
+    encoded = {"texts": texts.to_list(), "codes": [codes.get(v) for v in column.values]}
+    return {**shared, **encoded, **_spelled(codes)}
+
+
+def _spelled(texts: Iterable[str]) -> dict[str, Any]:
+    """Return the numbers that texts spell, so that scripts need no rule of their own."""
+    numbers = [schema.number(text) for text in texts]
+    known = any(number is not None for number in numbers)
+    return {"numbers": [_exactly(number) for number in numbers]} if known else {}
+
+
+def _exactly(number: float | None) -> float | str | None:
+    """Return a number as JSON can hold it to the last digit: large whole ones as text."""
+    if number is None:
+        return None
+    if abs(number) >= schema.EXACT:
+        return str(number)
+    return int(number) if number.is_integer() else number
 
 
 def _numbers(column: Column) -> list[float | str | None]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from tracksite import schema
 from tracksite.charts.numbers import number
 
 if TYPE_CHECKING:
@@ -17,6 +19,10 @@ if TYPE_CHECKING:
 SHOWN = frozenset({"csv", "tsv", "parquet", "json"})
 ROWS, COLUMNS = 10, 12
 _LONGEST_CELL = 120
+# How programs write numbers. Codes and hashes such as 00501, 12e5 and 1.10 are texts.
+_WRITTEN = re.compile(
+    r"-?(?:(?:0|[1-9][0-9]*)(?:\.(?:0|[0-9]*[1-9]))?|[1-9](?:\.[0-9]*[1-9])?[eE][+-]?[0-9]+)"
+)
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,8 @@ def preview(content: bytes, suffix: str) -> Preview | None:
     if frame is None or not frame.width:
         return None
     shown = frame[:, :COLUMNS].head(ROWS)
+    if suffix in ("csv", "tsv"):
+        shown = shown.with_columns(map(_as_written, shown))
     return Preview(
         columns=tuple(_short(name) for name in shown.columns),
         rows=tuple(tuple(map(_cell, row)) for row in shown.iter_rows()),
@@ -73,10 +81,19 @@ def _read(content: bytes, suffix: str) -> tuple[pl.DataFrame | None, int | None]
         io.BytesIO(content),
         separator=separator,
         truncate_ragged_lines=True,
-        infer_schema_length=1000,
-        ignore_errors=True,
+        infer_schema=False,
     )
     return frame, frame.height
+
+
+def _as_written(texts: pl.Series) -> pl.Series:
+    """Return texts as numbers where all are written as numbers are, and no digit is lost so."""
+    values = [None if text is None else schema.number(text) for text in texts]
+    for text, value in zip(texts, values, strict=True):
+        lost = value is None or abs(value) >= schema.EXACT
+        if text is not None and (lost or not _WRITTEN.fullmatch(text)):
+            return texts
+    return pl.Series(texts.name, values, dtype=pl.Float64)
 
 
 def _from_json(value: object) -> tuple[pl.DataFrame | None, int | None]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import difflib
 import operator
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import polars as pl
 
+from tracksite.query import numbers
 from tracksite.query.syntax import (
     And,
     Compare,
@@ -24,10 +25,11 @@ from tracksite.query.syntax import (
     as_number,
     complaint,
     parse,
+    parse_order,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any
 
     from tracksite.query.syntax import Value
@@ -44,6 +46,12 @@ ALIASES: Mapping[str, str] = {
     "user_id": "user",
     "duration": "duration_s",
 }
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_CLOCK = "(?:[01][0-9]|2[0-3]):[0-5][0-9]"
+_TIME = re.compile(  # filter.js reads the same
+    "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+    f"(?:[T ]{_CLOCK}(?::[0-5][0-9](?:[.][0-9]{{1,6}})?)?(?:Z|[+-]{_CLOCK})?)?"
+)
 _SIGNS: Mapping[str, Callable[[Any, Any], Any]] = {
     "<": operator.lt,
     "<=": operator.le,
@@ -57,9 +65,10 @@ def apply(wide: pl.DataFrame, wanted: Filter | str) -> pl.DataFrame:
 
     A test on a missing value is false (`is null`: true) and `not` turns the outcome round. NaN is
     not missing; it differs from every number and is neither above nor below one. A param, tag or
-    other text against an unquoted number, or by `<` and its kin, is compared by its number, and
-    against text by its text. `status` ignores case; times are ISO 8601 text (UTC unless it says
-    otherwise) or milliseconds since 1970.
+    other text against an unquoted number, or by `<` and its kin, is compared by the number that it
+    spells (`schema.number`), and against text by its text. `status` ignores case; times are
+    compared by the millisecond, with "2026-01-31", "2026-01-31T10:00" and on to seconds and their
+    fractions (UTC unless it ends in an offset), or with milliseconds since 1970.
 
     Raises:
         ArgumentError: the text is not in the grammar (`syntax`), an attribute or bare name is not
@@ -81,23 +90,48 @@ def column(wide: pl.DataFrame, name: Name, text: str, what: str = "filter") -> s
         found = PREFIXES[name.family] + name.key
         return found if found in columns else None
     attribute = ALIASES.get(name.key, name.key)
-    families = () if name.family else tuple(prefix + name.key for prefix in PREFIXES.values())
+    families = tuple(prefix + name.key for prefix in PREFIXES.values())
+    if name.family:
+        families, columns = (), _attributes(columns)
     known = next((place for place in (attribute, *families) if place in columns), None)
     if known is None and (name.family or not wide.is_empty()):
-        raise complaint(text, name.at, _unknown(columns, name), what)
+        raise complaint(text, name.at, _unknown(wide.columns, name), what)
     return known
 
 
+def _attributes(columns: Sequence[str]) -> list[str]:
+    return [place for place in columns if not place.startswith(tuple(PREFIXES.values()))]
+
+
+def unsorted(wide: pl.DataFrame, order_by: Iterable[str]) -> list[str]:
+    """Return a sentence for each metric, param or tag of an order that no row has.
+
+    Raises as `column`, and as `parse_order`.
+    """
+    names = [(text, parse_order(text).name) for text in order_by if not wide.is_empty()]
+    return [
+        f"nothing here is ordered by {text!r}: {_unknown(wide.columns, name)}"
+        for text, name in names
+        if column(wide, name, text, "order") is None
+    ]
+
+
 def _unknown(columns: Sequence[str], name: Name) -> str:
-    families = tuple(PREFIXES.values())
-    attributes = [place for place in columns if not place.startswith(families)]
-    kind, choices = "attribute", attributes
-    if name.family is None:
-        keys = [place.partition(".")[2] for place in columns if place.startswith(families)]
+    attributes = _attributes(columns)
+    kind, choices = name.family or "attribute", attributes
+    if kind in PREFIXES:
+        prefix = PREFIXES[kind]
+        choices = [place.removeprefix(prefix) for place in columns if place.startswith(prefix)]
+    elif name.family is None:
+        keys = [place.partition(".")[2] for place in columns if place not in attributes]
         kind, choices = "attribute, metric, param or tag", [*keys, *attributes]
     near = difflib.get_close_matches(name.key, choices, n=1)
-    remedy = f"did you mean `{near[0]}`?" if near else f"known are {', '.join(choices[:8])}"
+    remedy = f"did you mean `{near[0]}`?" if near else f"known are {_listed(choices)}"
     return f"no {kind} is called `{name.key[:80]}`; {remedy}"
+
+
+def _listed(choices: Sequence[str]) -> str:
+    return ", ".join(choices[:8]) or "none"
 
 
 class _Translation:
@@ -129,11 +163,12 @@ class _Translation:
         if isinstance(node, Like):
             return self._like(node, cells, dtype)
         if isinstance(dtype, pl.Datetime):
-            return _against(node, cells.dt.epoch("us"), self._values(node, self._time))
+            return _against(node, cells.dt.epoch("ms"), self._values(node, self._time))
         if dtype.is_numeric():
             return _against(node, cells, self._values(node, self._number))
         if isinstance(node, Compare):
-            return _against(node, number(cells), self._values(node, self._number))
+            value = self._number(node.value, node.at)
+            return numbers.compared(cells, _SIGNS[node.sign], value)
         return _one_of_texts(node, cells)
 
     def _values(
@@ -151,14 +186,12 @@ class _Translation:
         return found
 
     def _time(self, value: Value, at: int) -> float:
-        """Return microseconds since 1970."""
-        if isinstance(value, float):
-            return value * 1000
+        """Return milliseconds since 1970."""
+        if not isinstance(value, str):
+            return value
         try:
-            time = datetime.fromisoformat(value)
-            zoned = time if time.tzinfo else time.replace(tzinfo=UTC)
-            return zoned.timestamp() * 1e6
-        except (ValueError, OverflowError) as error:
+            return _milliseconds(value)
+        except ValueError as error:
             remedy = "write it as in '2026-01-31' or '2026-01-31T10:00:00Z'"
             raise complaint(self.text, at, f"{value[:40]!r} is no time; {remedy}") from error
 
@@ -170,28 +203,34 @@ class _Translation:
         return ~matches if node.negated else matches
 
 
-def _against(node: Compare | OneOf, numbers: pl.Expr, values: tuple[float, ...]) -> pl.Expr:
-    numbers = numbers.cast(pl.Float64)
+def _against(node: Compare | OneOf, cells: pl.Expr, values: tuple[float, ...]) -> pl.Expr:
+    cells = cells.cast(pl.Float64)
+    doubles = [float(value) for value in values]
     if isinstance(node, Compare):
-        outcome: pl.Expr = _SIGNS[node.sign](numbers, values[0])
-        return outcome & numbers.is_not_nan()  # Polars puts NaN above every number
-    found = numbers.is_in(values)
+        outcome: pl.Expr = _SIGNS[node.sign](cells, doubles[0])
+        return outcome & cells.is_not_nan()  # Polars puts NaN above every number
+    found = cells.is_in(doubles)
     return ~found if node.negated else found
 
 
 def _one_of_texts(node: OneOf, texts: pl.Expr) -> pl.Expr:
     words = [value for value in node.values if isinstance(value, str)]
-    numbers = [value for value in node.values if isinstance(value, float)]
+    known = [value for value in node.values if not isinstance(value, str)]
     if node.name.key == "status" and node.name.family in (None, "attribute"):
         texts, words = texts.str.to_lowercase(), [word.lower() for word in words]
-    found = texts.is_in(words) | number(texts).is_in(numbers).fill_null(value=False)
+    found = texts.is_in(words)
+    if known:
+        found |= numbers.among(texts, known).fill_null(value=False)
     return ~found if node.negated else found
 
 
-def number(texts: pl.Expr) -> pl.Expr:
-    """Return texts as finite numbers, null where they are none."""
-    numbers = texts.cast(pl.Float64, strict=False)
-    return pl.when(numbers.is_finite()).then(numbers)
+def _milliseconds(text: str) -> int:
+    """Return the whole milliseconds from 1970 to a time; raise ValueError if it is none."""
+    if not _TIME.fullmatch(text):
+        raise ValueError(text)
+    time = datetime.fromisoformat(text)
+    zoned = time if time.tzinfo else time.replace(tzinfo=UTC)
+    return (zoned - _EPOCH) // timedelta(milliseconds=1)
 
 
 def _pattern(node: Like) -> str:

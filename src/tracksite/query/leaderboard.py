@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tracksite.errors import ArgumentError
-from tracksite.query import filters, long
+from tracksite.query import filters, long, numbers
 from tracksite.query.goal import Goal, primary_metric
 from tracksite.query.standing import NEWEST_FIRST, rank
 from tracksite.query.syntax import parse_order
@@ -104,6 +104,7 @@ def _sort_keys(place: str, dtype: pl.DataType) -> list[pl.Expr]:
     if dtype.is_float():
         return [values.is_nan().alias("class"), values]
     if dtype == pl.String:
-        numbers = filters.number(values)
-        return [(values.is_not_null() & numbers.is_null()).alias("class"), numbers, values]
+        double, exact = numbers.order(values)
+        is_text = values.is_not_null() & double.is_null()
+        return [is_text.alias("class"), double, exact, values]
     return [values]

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from tracksite.query import numbers
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -23,16 +25,17 @@ METRIC_FIELDS = (
     "max",
     "max_step",
 )
-_EXACT = 2.0**53  # below it every whole number is a double of its own
 
 
 def params(runs: pl.DataFrame) -> pl.DataFrame:
     """Return `run_id, key, text, number`: one row per run and param.
 
-    Rows are in the order of `runs`, then of its lists. `number` is the param as a finite number,
-    null where its text is none.
+    Rows are in the order of `runs`, then of its lists. `number` is the double nearest to the
+    number that the text spells, null where it spells none; the parts of older releases went by
+    another rule.
     """
-    return _long(runs, "params", PARAM_FIELDS)
+    found = _long(runs, "params", ("key", "text"))
+    return found.with_columns(number=numbers.doubles(pl.col("text")))
 
 
 def metrics(runs: pl.DataFrame) -> pl.DataFrame:
@@ -53,17 +56,6 @@ def values(runs: pl.DataFrame, metric: str) -> pl.DataFrame:
     """Return `run_id, value`: the last value of one metric, for the runs where it is finite."""
     chosen = metrics(runs).filter(pl.col("key") == metric, pl.col("last").is_finite())
     return chosen.select("run_id", value="last")
-
-
-def exact() -> pl.Expr:
-    """Return a param's value as a text that equal numbers share: of the columns of `params`.
-
-    Whole numbers from 2⁵³ on are told apart by their texts: many share one double.
-    """
-    number = pl.col("number")
-    unsigned = pl.when(number == 0).then(0.0).otherwise(number)  # as -0 is 0
-    exact = pl.when(number.abs() < _EXACT).then(unsigned.cast(pl.String))
-    return exact.otherwise("text").fill_null("")
 
 
 def _long(runs: pl.DataFrame, column: str, fields: Sequence[str]) -> pl.DataFrame:

@@ -43,7 +43,8 @@ def search(
     last value) and `tags.*` (text) of all runs of these experiments, null where a run has none.
 
     Raises:
-        ArgumentError: a filter, an order, `max_results` or `experiments` that cannot be accepted.
+        ArgumentError: a filter, an order, `max_results` or `experiments` that cannot be accepted;
+            an order by what no run has.
     """
     if isinstance(experiments, str):
         raise ArgumentError(f"experiments is the text {experiments!r}; pass a list of names.")
@@ -54,7 +55,10 @@ def search(
         found = found.filter(pl.col("experiment").is_in(list(experiments)))
     board = _with_experiment_id(leaderboard.wide(found))
     passing = filters.apply(board, filter_text)
-    return leaderboard.order(passing, order_by).head(max_results)
+    ordered = leaderboard.order(passing, order_by).head(max_results)
+    for message in filters.unsorted(board, order_by):
+        raise ArgumentError(message)
+    return ordered
 
 
 def _with_experiment_id(board: pl.DataFrame) -> pl.DataFrame:

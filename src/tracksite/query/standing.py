@@ -20,7 +20,7 @@ import polars as pl
 
 from tracksite.config import SEED_PARAMS
 from tracksite.errors import ArgumentError
-from tracksite.query import long
+from tracksite.query import long, numbers
 from tracksite.query.goal import MAXIMIZE, MINIMIZE, primary_metric
 
 if TYPE_CHECKING:
@@ -59,8 +59,9 @@ def settings(runs: pl.DataFrame, seed_params: Collection[str] = SEED_PARAMS) -> 
     """Return `run_id, setting`: runs of one setting have equal texts, others different ones.
 
     Those are runs with equal params, seeds left out, of one commit, or all of a commit that is
-    not known. Numbers are equal by value ("0.1" and "0.10"). A run that logged no param at all is
-    a setting of its own: nothing says what it shares with another.
+    not known. Numbers are equal by value ("0.1" and "0.10"), whole ones exactly, however large. A
+    run that logged no param at all is a setting of its own: nothing says what it shares with
+    another.
     """
     described = _described(runs, varied(runs, seed_params))
     commit = pl.col("git_commit").fill_null("")
@@ -142,7 +143,7 @@ def _seed_keys(params: pl.DataFrame, seed_params: Collection[str]) -> list[str]:
 
 def _described(runs: pl.DataFrame, params: pl.DataFrame) -> pl.DataFrame:
     """Return the runs with `text`: these params of a run as one text, "" where it has none."""
-    parts = (pl.col("key"), long.exact())
+    parts = (pl.col("key"), numbers.alike(pl.col("text")).fill_null(""))
     measures = (part.str.len_bytes().cast(pl.String) + ":" + part for part in parts)
     items = params.select("run_id", "key", item=pl.concat_str(*measures))
     joined = items.sort("run_id", "key").group_by("run_id").agg(text=pl.col("item").str.join())

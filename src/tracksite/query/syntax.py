@@ -16,16 +16,17 @@ MLflow's search grammar, and beyond it bare names, `or`, `not` and parentheses::
     order  = name ["asc" | "desc"]
 
 Keywords and families may be in any case; a doubled quote inside quotes stands for one; a word
-begins with a letter or `_` and goes on with letters, digits and `_ . / : @ -`.
+begins with a letter or `_` and goes on with letters, digits and `_ . / : @ -`. A number is what
+`schema.number` takes, or `inf`, `infinity` with or without a sign.
 """
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from tracksite import schema
 from tracksite.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -43,10 +44,11 @@ FAMILIES: Mapping[str, str] = {
 _KEYWORDS = {"and", "or", "not", "in", "is", "null", "like", "ilike"}
 _SIGNS = {"=": "=", "==": "=", "!=": "!=", "<>": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 _INFINITIES = {"inf", "infinity"}
-_TOKEN = re.compile(
-    r"""\s*(?:
-    (?P<number>[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?(?![\w.])
-             | [+-](?:inf|infinity)(?![\w.]))
+_INFINITE = re.compile("[+-]?inf(?:inity)?", re.IGNORECASE | re.ASCII)
+_SPACES = re.compile("[\t-\r \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff]*")
+_TOKEN = re.compile(  # white space comes before: what Python takes for it is not JavaScript's
+    rf"""(?:
+    (?P<number>{schema.NUMBER}(?![\w.]) | [+-](?:inf|infinity)(?![\w.]))
   | (?P<word>[^\W\d][\w./:@-]*)
   | (?P<text>'(?:[^']|'')*')
   | (?P<quoted>"(?:[^"]|"")*")
@@ -210,10 +212,10 @@ class _Parser:
     def _read_tokens(self) -> Iterator[_Token]:
         at = 0
         while True:
+            at = _after_spaces(self.text, at)
             match = _TOKEN.match(self.text, at)
             if match is None:
-                place = at + len(self.text[at:]) - len(self.text[at:].lstrip())
-                raise self.fail(_unreadable(self.text[place]), place)
+                raise self.fail(_unreadable(self.text[at]), at)
             kind = str(match.lastgroup)
             token = _Token(kind, match[kind], match.start(kind), match.end())
             yield token
@@ -349,7 +351,7 @@ class _Parser:
         if token.kind in ("text", "quoted"):
             return _unquoted(self.take().text)
         if token.kind == "number" or token.text.lower() in _INFINITIES:
-            return float(self.take().text)
+            return number_of(self.take().text)
         if token.kind != "word":
             raise self.expected("a number or text in single quotes")
         if token.text.lower() == "null":
@@ -357,6 +359,11 @@ class _Parser:
         if token.text.lower() in _KEYWORDS:
             raise self.expected("a number or text in single quotes")
         return self.take().text
+
+
+def _after_spaces(text: str, at: int) -> int:
+    found = _SPACES.match(text, at)
+    return at if found is None else found.end()
 
 
 def _unquoted(text: str) -> str:
@@ -374,8 +381,13 @@ def _unreadable(char: str) -> str:
 
 def as_number(value: Value) -> float | None:
     """Return a value as a number, also one that was written in quotes; None if it is none."""
-    try:
-        number = float(value)
-    except ValueError:
-        return None
-    return None if math.isnan(number) else number
+    if not isinstance(value, str):
+        return value
+    spelled = re.fullmatch(schema.NUMBER, value) or _INFINITE.fullmatch(value)
+    return number_of(value) if spelled else None
+
+
+def number_of(text: str) -> float:
+    """Return the number that a text spells, as `schema.number`; infinite beyond the doubles."""
+    found = schema.number(text)
+    return float(text) if found is None else found

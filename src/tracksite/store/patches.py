@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from tracksite import schema
 from tracksite.errors import ArgumentError
 from tracksite.schema import LIST_KEYS, SCALAR_FIELDS, TIME_FIELDS, runs_schema
 from tracksite.store.columns import column
@@ -79,12 +79,9 @@ def to_table(patch: Mapping[str, Any], **identity: object) -> pa.Table:
 
 
 def number(text: str | None) -> float | None:
-    """Return the finite number that a parameter's text spells, or None."""
-    try:
-        value = float(text or "")
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
+    """Return the double nearest to the number that a param's text spells, or None."""
+    found = schema.number(text)
+    return None if found is None else float(found)
 
 
 def _microseconds(value: datetime) -> int:

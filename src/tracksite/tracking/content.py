@@ -105,7 +105,8 @@ class ContentVerbs(ABC):
         """Write a dict or list into the run, as JSON, or as YAML where the name ends so.
 
         Args:
-            dictionary: what to write; NumPy values in it become lists and numbers.
+            dictionary: what to write; NumPy values in it become lists and numbers. NaN and
+                infinities are null in JSON, which has no word for them; YAML keeps them.
             artifact_file: path among the run's artifacts, such as "settings.json".
 
         Raises:
@@ -119,12 +120,16 @@ class ContentVerbs(ABC):
     def log_table(self, data: Table, artifact_file: str) -> None:
         """Write a table into the run; logged again, its rows are added to those there.
 
+        What stands there stays: the bytes of a CSV (unless the rows have further columns: then
+        the texts of its cells), the values of JSON, the types of Parquet.
+
         Args:
             data: a Polars or pandas DataFrame, an Arrow table, or a dict of columns.
             artifact_file: path among the run's artifacts, ending in .json, .csv or .parquet.
 
         Raises:
-            ArgumentError: no such ending, or no table.
+            ArgumentError: no such ending, no table, rows that do not fit those there, or a column
+                of several types in Parquet (JSON keeps the values, CSV their texts).
         """
         from tracksite.tracking.tables import table_bytes
 

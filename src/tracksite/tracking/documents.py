@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from tracksite.errors import ArgumentError
+from tracksite.tracking.warning import warn
 
 if TYPE_CHECKING:
     from tracksite.tracking.kinds import Document, Value
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
 def document_bytes(content: Document, suffix: str) -> bytes:
     """Return a dict or list as YAML where `suffix` is "yaml" or "yml", else as JSON.
+
+    NaN and infinities are null in JSON, as JavaScript and pandas write them; YAML has them.
 
     Args:
         content: dicts, lists and plain values; values with `.tolist()` or `.isoformat()` (of
@@ -33,9 +36,22 @@ def document_bytes(content: Document, suffix: str) -> bytes:
             f"log_dict() cannot write this as JSON ({error}): pass plain dicts, lists, numbers "
             "and texts."
         ) from None
-    if suffix in {"yaml", "yml"}:
-        text = _yaml(json.loads(text))
+    text = _yaml(json.loads(text)) if suffix in {"yaml", "yml"} else strict(text, indent=2)
     return f"{text}\n".encode(errors="backslashreplace")
+
+
+def strict(text: str, *, indent: int | None = None) -> str:
+    """Return what `json.dumps` wrote with null for NaN and infinities, which no JSON has.
+
+    An infinity is lost so: a warning says it.
+    """
+    if "NaN" not in text and "Infinity" not in text:
+        return text
+    found: list[str] = []
+    content = json.loads(text, parse_constant=found.append)  # which returns None
+    if set(found) - {"NaN"}:
+        warn("JSON has no infinity: null was written for it (log YAML or Parquet to keep it)")
+    return json.dumps(content, indent=indent, ensure_ascii=False) if found else text
 
 
 def _plain_top(content: Document) -> Document:

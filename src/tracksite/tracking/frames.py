@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tracksite.errors import ArgumentError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import polars as pl
     import pyarrow as pa
 
@@ -56,7 +58,7 @@ def arrow(value: Table) -> pa.Table:
                     for name, column in value.items()
                 }
                 return pa.table(columns)
-    except (AttributeError, TypeError, ValueError, pa.ArrowException) as error:
+    except (AttributeError, TypeError, ValueError, OverflowError, pa.ArrowException) as error:
         raise ArgumentError(
             f"a value of type {type(value).__name__} makes no table ({error}): pass a Polars or "
             "pandas DataFrame, an Arrow table or a dict of equally long columns."
@@ -72,4 +74,44 @@ def polars(value: Table) -> pl.DataFrame:
     import polars as pl
 
     table = arrow(value)
-    return pl.DataFrame(pl.from_arrow(table))
+    try:
+        return pl.DataFrame(pl.from_arrow(table))
+    except (pl.exceptions.PolarsError, TypeError, ValueError) as error:
+        raise ArgumentError(f"this table has a type that Polars does not know ({error}).") from None
+
+
+def columns(value: Table) -> dict[str, list[Any]]:
+    """Return name → plain values of each column, also where they are of several types.
+
+    Raises:
+        ArgumentError: no table, or columns that are not equally long.
+    """
+    try:
+        return polars(value).to_dict(as_series=False)
+    except ArgumentError:
+        found = _mixed(value)
+        if found is None or len(set(map(len, found.values()))) > 1:
+            raise
+        return found
+
+
+def _mixed(value: Table) -> dict[str, list[Any]] | None:
+    if library(value) not in {"builtins", "pandas", "polars"} or not is_table(value):
+        return None
+    try:
+        return {str(name): list(map(_plain, column)) for name, column in _items(value)}
+    except TypeError:
+        return None
+
+
+def _items(value: Table) -> Iterable[tuple[Any, Any]]:
+    if hasattr(value, "items"):
+        return value.items() if hasattr(value, "columns") or isinstance(value, dict) else ()
+    return ((column.name, column) for column in value) if hasattr(value, "columns") else ()
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - of any type
+    """Return a value of NumPy or pandas as Python's; what pandas has for nothing as None."""
+    if type(value).__name__ in {"NAType", "NaTType"}:
+        return None
+    return value.tolist() if hasattr(value, "tolist") else value

@@ -8,6 +8,7 @@ from tracksite.errors import ArgumentError, NotFoundError
 from tracksite.store.ids import check_run_id, experiment_id
 from tracksite.tracking import check, mlflow_tags, target
 from tracksite.tracking.entities import Experiment, Run, RunData, RunInfo, RunInputs
+from tracksite.tracking.warning import warn
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -213,6 +214,7 @@ def matching(
         return []
     frame = pl.DataFrame([dict(row) for row in rows], infer_schema_length=None)
     frame = frame.with_row_index(number)
+    _warn_unsorted(frame.drop(number), order_by or ())
     if filter_string and filter_string.strip():
         frame = filters.apply(frame, filter_string)
     for text in reversed(order_by or ()):
@@ -311,7 +313,8 @@ def search_runs(
             lower case (`finished`); filters understand MLflow's upper case too.
         experiment_names: of these experiments, beside those of `experiment_ids`; without either,
             of the active experiment.
-        order_by: for example ["metrics.f1 DESC", "params.lr"]; newest first when None.
+        order_by: for example ["metrics.f1 DESC", "params.lr"]; newest first when None. As in
+            MLflow what no run has orders nothing; a warning says so.
         max_results: at most so many rows.
         run_view_type: "active", "deleted" or "all", or MLflow's 1, 2, 3.
         search_all_experiments: of all experiments when none is named.
@@ -337,17 +340,25 @@ def search_runs(
     rows = _of_experiments(
         _view(run_view_type), experiment_ids, experiment_names, everything=search_all_experiments
     )
-    wide = leaderboard.wide(rows)
+    wide = board = leaderboard.wide(rows)
     if filter_string.strip():
         wide = filters.apply(wide, mlflow_tags.in_filter(filter_string))
     if order_by is not None and not isinstance(order_by, str):
         order_by = [mlflow_tags.in_filter(text) for text in order_by]
+        _warn_unsorted(board, order_by)
     wide = leaderboard.order(wide, order_by or ()).head(max_results)
     if output_format == "list":
         by_id = {row["run_id"]: row for row in rows.to_dicts()}
         return [_to_run(by_id[run_id]) for run_id in wide["run_id"]]
     table = _with_experiment_id(wide)
     return table if output_format == "polars" else table.to_pandas()
+
+
+def _warn_unsorted(frame: pl.DataFrame, order_by: Sequence[str]) -> None:
+    from tracksite.query import filters
+
+    for message in filters.unsorted(frame, order_by):
+        warn(message)
 
 
 def _view(view: str | int) -> pl.DataFrame:

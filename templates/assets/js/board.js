@@ -4,7 +4,8 @@
 // Data (`leaderboard`): {count, metric, direction, groups, shown, columns: [{id, label, kind, …}]}.
 // kind: attribute, metric, param or tag. A column has either `values` (numbers, null: missing, or
 // "NaN", "Infinity", "-Infinity"), a `format` and its `decimals` (null: as each number needs), or `texts` and `codes` (null: missing), or
-// `same`: the one text of all runs, or null if none has any. `groups`: the number of each run's setting, for repeats.
+// `same`: the one text of all runs, or null if none has any. `numbers`: what the texts spell (null: no number; a string: a whole number
+// that needs a BigInt); left out if none spells any. `groups`: the number of each run's setting, for repeats.
 // `better` of a metric: "maximize" or "minimize"; it lacks where neither is known.
 (() => {
   "use strict";
@@ -34,13 +35,27 @@
     const format = spec.format === "number" ? (value) => fixed(value, spec.decimals) : FORMATS[spec.format];
     const type = spec.format === "time" ? "time" : "number";
     const number = (row) => values[row];
+    const sortKeys = keys;
     const text = (row) => (values[row] === null ? null : format(values[row]));
     const iso = (value) => (type === "time" ? new Date(value).toISOString() : String(value));
     const raw = (row) => (values[row] === null ? "" : iso(values[row]));
-    return { ...spec, type, numeric: true, keys, format, number, text, raw };
+    return { ...spec, type, numeric: true, keys, sortKeys, format, number, text, raw };
   }
 
-  const finite = (text) => (text.trim() && Number.isFinite(Number(text)) ? Number(text) : null);
+  const exact = (number) => (typeof number === "string" ? BigInt(number) : number);
+
+  function placesOf(order) {
+    const places = new Float64Array(order.length);
+    order.forEach((code, place) => (places[code] = place));
+    return places;
+  }
+
+  // Equal numbers have the same place.
+  function exactPlaces(numbers) {
+    const sorted = [...new Set(numbers)].sort((a, b) => (a < b ? -1 : Number(a > b)));
+    const places = new Map(sorted.map((number, place) => [number, place]));
+    return numbers.map((number) => places.get(number));
+  }
 
   const once = (make) => {
     let made;
@@ -51,19 +66,19 @@
     const empty = spec.same === null;
     const texts = empty ? [] : (spec.texts ?? [spec.same]);
     const codes = spec.codes ?? new Array(count).fill(empty ? null : 0);
-    const numbers = texts.map(finite);
+    const numbers = texts.map((_, code) => exact(spec.numbers?.[code] ?? null));
     const numeric = spec.kind === "param" && numbers.every((number) => number !== null);
+    const large = numbers.some((number) => typeof number === "bigint");
     const text = (row) => (codes[row] === null ? null : texts[codes[row]]);
     const number = (row) => (codes[row] === null ? null : numbers[codes[row]]);
     // Places in alphabetical order are worked out only for columns that are sorted or drawn.
     const order = once(() => Array.from(texts.keys()).sort((a, b) => collator.compare(texts[a], texts[b])));
-    const keys = once(() => {
-      const place = numeric ? numbers : new Float64Array(texts.length);
-      if (!numeric) order().forEach((code, n) => (place[code] = n));
-      return Float64Array.from(codes, (code) => (code === null ? NaN : place[code]));
-    });
+    const byCode = (places) => Float64Array.from(codes, (code) => (code === null ? NaN : places[code]));
+    const keys = once(() => byCode(numeric ? numbers.map(Number) : placesOf(order())));
+    // Doubles tie where whole numbers are large: those are sorted by their places.
+    const sortKeys = once(() => (numeric && large ? byCode(exactPlaces(numbers)) : keys()));
     const column = { ...spec, type: "text", empty, texts, numeric, number, text, raw: (row) => text(row) ?? "" };
-    return Object.defineProperties(column, { order: { get: order }, keys: { get: keys } });
+    return Object.defineProperties(column, { order: { get: order }, keys: { get: keys }, sortKeys: { get: sortKeys } });
   }
 
   // Mean and the half width of its 95 % t interval over the finite values of some rows.
@@ -77,7 +92,7 @@
   }
 
   function makeBoard() {
-    const board = { state: {}, items: [], rows: [], selected: new Set(), error: null };
+    const board = { state: {}, items: [], rows: [], selected: new Set(), error: null, unsorted: [] };
     const watchers = [];
     const opened = new Set();
     let defaults = {};
@@ -131,7 +146,7 @@
       return Array.from(places, (place) => items[place]);
     }
 
-    const singles = (rows) => ordered(rows, (column) => Float64Array.from(rows, (row) => column.keys[row]));
+    const singles = (rows) => ordered(rows, (column) => Float64Array.from(rows, (row) => column.sortKeys[row]));
 
     // Those runs of a setting that count; all of them where none does.
     board.counted = (rows) => {
@@ -149,7 +164,7 @@
       }
       const lists = [...groups.values()];
       return ordered(lists, (column) =>
-        Float64Array.from(lists, (list) => (column.kind === "metric" ? interval(column, board.counted(list)).mean : column.keys[list[0]])),
+        Float64Array.from(lists, (list) => (column.kind === "metric" ? interval(column, board.counted(list)).mean : column.sortKeys[list[0]])),
       );
     }
 
@@ -185,6 +200,7 @@
     board.set = (change) => {
       Object.assign(board.state, change);
       if ("filter" in change) adopt(change.filter);
+      if ("sort" in change) board.unsorted = [];
       if (["filter", "sort", "repeats", "brush"].some((name) => name in change)) refresh();
       writeHash(board.state, defaults);
       tell();
@@ -204,7 +220,9 @@
       watcher(board);
     };
     board.restore = () => {
-      Object.assign(board.state, defaults, readHash(board));
+      const { unsorted, ...state } = readHash(board);
+      board.unsorted = unsorted;
+      Object.assign(board.state, defaults, state);
       adopt(board.state.filter);
       refresh();
       tell();
@@ -240,7 +258,11 @@
     const list = (name, read, known) => {
       if (hash.has(name)) state[name] = hash.getAll(name).filter(Boolean).map(read).filter(known);
     };
-    list("sort", (text) => [text.replace(/^-/, ""), text.startsWith("-")], ([id]) => columns.has(id));
+    list("sort", (text) => [text.replace(/^-/, ""), text.startsWith("-")], () => true);
+    state.unsorted = (state.sort ?? []).map(([id]) => id).filter((id) => !columns.has(id));
+    state.sort = state.sort?.filter(([id]) => columns.has(id));
+    // What no run has sorts nothing: without anything else the order of the page holds.
+    if (!state.sort || (state.unsorted.length && !state.sort.length)) delete state.sort;
     list("columns", (id) => id, (id) => columns.has(id));
     list("selected", (id) => id, (id) => rowOf.has(id));
     list("brush", parseBrush, (brush) => Array.isArray(brush) && columns.has(brush[0]));

@@ -189,10 +189,11 @@
     find("csv").addEventListener("click", () => download(csv(board, shown()), section.dataset.file));
 
     function tools() {
-      const { rows, count, state, error } = board;
+      const { rows, count, state, error, unsorted } = board;
       if (document.activeElement !== filter) filter.value = state.filter;
       filter.setAttribute("aria-invalid", String(Boolean(error)));
-      find("error").replaceChildren(...(error ? complaint(state.filter, error) : []));
+      const lost = unsorted.map((id) => el("span", {}, `Not sorted by “${id.slice(0, 80)}”, which no run here has. `));
+      find("error").replaceChildren(...lost, ...(error ? complaint(state.filter, error) : []));
       const text = `${number(rows.length)} of ${number(count)} run${count === 1 ? "" : "s"}`;
       if (find("count").textContent !== text) find("count").textContent = text;
       if (find("repeats")) find("repeats").checked = state.repeats;
