@@ -81,8 +81,8 @@ def _captured(folder, planted):
     command = [sys.executable, str(code / "train.py"), *words, "said", "envhunter77"]
     done = subprocess.run(command, env={**os.environ, **known}, capture_output=True, check=False)
     assert b"RuntimeError" in done.stderr
-    own = "correcthorse remotehunter2 pemsecret1 lettersonly pair7word json8 envhunter77 sticky99".split()
-    return [it.secret for found in parts.values() for it in found] + own
+    own = "correcthorse remotehunter2 pemsecret1 lettersonly pair7word json8 envhunter77 sticky99"
+    return [it.secret for found in parts.values() for it in found] + own.split()
 
 
 def _split(text):

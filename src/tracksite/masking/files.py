@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 _NAMES = frozenset(
-    ".netrc _netrc .npmrc .pypirc .pgpass .my.cnf .mylogin.cnf .htpasswd .htaccess .git-credentials"
-    " .dockercfg .dockerconfigjson .boto .s3cfg .vault-token .terraformrc terraform.rc .envrc"
-    " credentials credentials.json credentials.yml credentials.yaml credentials.csv credentials.toml"
-    " credentials.ini credentials.db client_secret.json client_secrets.json"
-    " application_default_credentials.json service-account.json service_account.json"
-    " serviceaccount.json kubeconfig kube.config accesstokens.json azureprofile.json"
-    " secrets.toml secrets.yml secrets.yaml secrets.json secrets.env secrets.ini secret.yml"
-    " secret.yaml secret.json secret.toml secret.txt secrets.txt password.txt passwords.txt"
-    " token.txt token.json tokens.json .token master.key kaggle.json rclone.conf .rclone.conf"
-    " wp-config.php local_settings.py secrets.py hosts.yml .streamlit-secrets auth.json"
-    " terraform.tfvars terraform.tfstate terraform.tfstate.backup .condarc pip.conf .databrickscfg"
-    " .snowsql .modal.toml .comet.config".split()
+    ".netrc _netrc .npmrc .pypirc .pgpass .my.cnf .mylogin.cnf .htpasswd .htaccess"
+    " .git-credentials .dockercfg .dockerconfigjson .boto .s3cfg .vault-token .terraformrc"
+    " terraform.rc .envrc credentials credentials.json credentials.yml credentials.yaml"
+    " credentials.csv credentials.toml credentials.ini credentials.db client_secret.json"
+    " client_secrets.json application_default_credentials.json service-account.json"
+    " service_account.json serviceaccount.json kubeconfig kube.config accesstokens.json"
+    " azureprofile.json secrets.toml secrets.yml secrets.yaml secrets.json secrets.env"
+    " secrets.ini secret.yml secret.yaml secret.json secret.toml secret.txt secrets.txt"
+    " password.txt passwords.txt token.txt .token master.key kaggle.json rclone.conf .rclone.conf"
+    " terraform.tfvars terraform.tfstate terraform.tfstate.backup .databrickscfg .snowsql"
+    " .modal.toml .comet.config".split()
 )
 _ENDINGS = (
     *(".pem", ".key", ".p12", ".pfx", ".pkcs12", ".p8", ".jks", ".keystore", ".kdb", ".kdbx"),

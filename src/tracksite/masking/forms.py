@@ -19,6 +19,7 @@ _KEY_FOOT = re.compile(r"-----END [A-Z0-9 ]{0,60}-----")
 # Where a word begins that may be a token: no form is shorter.
 _BEGINNING = re.compile(r"(?<![A-Za-z0-9])(?=[A-Za-z0-9][\w.=~/+:\-]{13})")
 _SURE = 2  # characters that every form begins with
+_DIGIT_WITHIN = 64  # characters: no token has so many letters in a row
 _DIGIT = re.compile(r"[0-9]")
 
 
@@ -79,6 +80,8 @@ def tokens(text: str) -> Iterator[tuple[int, int, str]]:
 
 
 def _end(form: Form, text: str, begun: int) -> int:
+    if form.digit and not _DIGIT.search(text, begun, begun + _DIGIT_WITHIN):
+        return begun
     match = form.rest.match(text, begun)
     end = match.end() if match else begun
     if end - begun < form.least or (form.digit and not _DIGIT.search(text, begun, end)):

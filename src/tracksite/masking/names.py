@@ -20,7 +20,7 @@ _PASSWORDS = frozenset(
     " credentials creds apikey apikeys apitoken accesskey secretkey privatekey accountkey authkey"
     " sharedkey authtoken accesstoken refreshtoken sessiontoken bearertoken clientsecret"
     " authorization otp totp pgpass passwort kennwort contraseña contrasena senha wachtwoord"
-    " motdepasse lösenord hasło haslo sharedaccesskey accountkey pgpassword connectionstring".split()
+    " motdepasse lösenord hasło haslo sharedaccesskey pgpassword connectionstring".split()
 )
 _ENDINGS = (
     *("password", "passwords", "passwd", "passphrase", "secret", "apikey", "secretkey"),

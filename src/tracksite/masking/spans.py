@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tracksite.masking import assigned, forms, names, random, urls
-from tracksite.masking.assigned import MASK
+from tracksite.masking import assigned, forms, judged, names, random, urls
+from tracksite.masking.judged import MASK
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -101,7 +101,7 @@ def mask_named(
     if name in allow or value in allow:
         return value, ""
     kind = names.kind(name)
-    if kind != names.SIGNED and assigned.is_secret(kind, value, quoted=True, whole=True):
+    if kind != names.SIGNED and judged.is_secret(kind, value, quoted=True, whole=True):
         return (value, "") if value == MASK else (MASK, NAMED)
     found = find(value, known=known, allow=allow, guess=not names.is_digest(name))
     return (cut(value, found), found[0].why) if found else (value, "")
@@ -109,4 +109,4 @@ def mask_named(
 
 def worth_knowing(value: str) -> bool:
     """Whether a secret is so unlike everyday words that it may be looked for in other texts."""
-    return len(value) >= SHORTEST_KNOWN and assigned.is_odd(value)
+    return len(value) >= SHORTEST_KNOWN and judged.is_odd(value)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_LONGEST = 512
+_LONGEST, _LONGEST_USER = 512, 256
 _AUTHORITY = re.compile(rf"[^/\s?#\"'<>`\\]{{0,{_LONGEST}}}")
 _TO_AT = re.compile(rf"[^\s\"'<>`@]{{0,{_LONGEST}}}@")
 _PORT = re.compile(r"[0-9]{0,5}\Z")
@@ -50,7 +50,9 @@ def _with_scheme(text: str, begun: int) -> int:
 
 def _without_scheme(text: str, at: int) -> int:
     """Return where `user:password` begins that ends before the "@" here; `at` if it is none."""
-    window = text[max(0, at - 256) : at]
+    if text.rfind(":", max(0, at - _LONGEST_USER), at) < 0:
+        return at
+    window = text[max(0, at - _LONGEST_USER) : at]
     for sign in "\n\r\t \"'<>`/@\\,;()[]{}=":
         window = window[window.rfind(sign) + 1 :]
     user, colon, password = window.partition(":")

@@ -7,9 +7,8 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from tracksite.masking import names
-from tracksite.masking.assigned import is_odd, is_secret
+from tracksite.masking.judged import MASK, is_odd, is_secret
 from tracksite.masking.spans import (
-    MASK,
     SHORTEST_KNOWN,
     Span,
     cut,

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from tracksite import paths
 from tracksite.masking import MASK, find, names
-from tracksite.masking.assigned import is_secret
 from tracksite.masking.files import holds_secrets
+from tracksite.masking.judged import is_secret
 from tracksite.masking.spans import cut
 from tracksite.pages import tables
 

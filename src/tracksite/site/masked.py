@@ -125,9 +125,9 @@ class _Looker:
         for field in _PAIRS:
             for pair in row[field] or ():
                 key, text = pair["key"], pair["text"]
-                if self._says_secret(key) and text and worth_knowing(text):
-                    if text not in self._allow and mask_named(key, text)[0] != text:
-                        yield text
+                sure = text and self._says_secret(key) and worth_knowing(text)
+                if sure and mask_named(key, text, allow=self._allow)[0] != text:
+                    yield text
 
 
 class _Row:

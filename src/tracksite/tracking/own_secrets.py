@@ -6,7 +6,7 @@ import os
 import sys
 
 from tracksite.masking import mask_text
-from tracksite.masking.assigned import is_secret
+from tracksite.masking.judged import is_secret
 from tracksite.masking.names import HARD, SOFT, kind
 from tracksite.masking.spans import worth_knowing
 from tracksite.masking.words import mask_words, secrets_of
