@@ -15,7 +15,7 @@ SRC = Path(__file__).parents[1] / "src"
 # A module imports only layers above its own line; `peers` lines may import along the line too.
 LAYERS = (
     ("errors", "version"),
-    ("schema", "model", "config", "paths"),
+    ("schema", "model", "config", "paths", "masking"),
     ("store",),
     ("tracking", "query"),
     ("integrations", "mlflow_plugin", "analysis"),

@@ -59,6 +59,18 @@ class ArtifactSettings:
 
 
 @dataclass(frozen=True)
+class SecretSettings:
+    """The table `[secrets]`.
+
+    Attributes:
+        allow: what is no secret though it looks like one: names of params and tags, texts, and
+            paths of artifacts. Everything else that looks like a secret is shown as ***.
+    """
+
+    allow: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Settings:
     """All of `tracksite.toml`.
 
@@ -70,6 +82,7 @@ class Settings:
         seed_params: params that only repeat a run; runs that differ in nothing else are repeats
             of one setting and are shown as mean ± interval.
         artifacts: see ArtifactSettings.
+        secrets: see SecretSettings.
         experiments: experiment's name → ExperimentSettings.
     """
 
@@ -78,6 +91,7 @@ class Settings:
     base_url: str | None = None
     seed_params: tuple[str, ...] = SEED_PARAMS
     artifacts: ArtifactSettings = field(default_factory=ArtifactSettings)
+    secrets: SecretSettings = field(default_factory=SecretSettings)
     experiments: Mapping[str, ExperimentSettings] = field(default_factory=dict)
 
 
@@ -195,6 +209,10 @@ def _artifacts(where: str, value: object) -> ArtifactSettings:
     return ArtifactSettings(**_table(_tables(where, value), {"max_bytes": _bytes}, where))
 
 
+def _secrets(where: str, value: object) -> SecretSettings:
+    return SecretSettings(**_table(_tables(where, value), {"allow": _names}, where))
+
+
 def _experiments(where: str, value: object) -> dict[str, ExperimentSettings]:
     return {
         name: ExperimentSettings(**_experiment(f"{where}.{name}", table))
@@ -221,5 +239,6 @@ _SITE: dict[str, Callable[[str, object], Any]] = {
     "base_url": _url,
     "seed_params": _names,
     "artifacts": _artifacts,
+    "secrets": _secrets,
     "experiments": _experiments,
 }

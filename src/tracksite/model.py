@@ -28,3 +28,18 @@ class Page:
     inputs: str
     build: Callable[[], Mapping[str, Any] | str | bytes | None]
     run_id: str | None = None
+
+
+@dataclass(frozen=True, order=True)
+class Masked:
+    """A secret that a site shows as ***; never the secret itself.
+
+    Attributes:
+        run_id: of the run, or of the experiment, model or version, that it stands in.
+        place: where there: `params.token`, `error`, `artifacts.notes.md`.
+        why: why it is taken for a secret.
+    """
+
+    run_id: str
+    place: str
+    why: str

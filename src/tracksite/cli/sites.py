@@ -89,6 +89,7 @@ def build(
         say(summary(report, time.monotonic() - began))
         click.echo(site / "index.html")
     warn(report)
+    tell_masked(report)
     if strict and report.problems:
         click.get_current_context().exit(STRICT)
 
@@ -99,6 +100,19 @@ def summary(report: BuildReport, seconds: float) -> str:
     if report.removed:
         parts.append(f"{len(report.removed):,} removed")
     return f"Built in {seconds:.2f} s: {', '.join(parts)}."
+
+
+def tell_masked(report: BuildReport) -> None:
+    """Say which secrets are shown as ***: where they stand, never what they are."""
+    if not report.masked:
+        return
+    runs = len({it.run_id for it in report.masked})
+    say(f"Masked {len(report.masked)} secrets of {runs} entries of the store, or left files out:")
+    for it in report.masked[:_MOST_WARNINGS]:
+        say(f"  {it.run_id[:8]} {it.place}: {it.why}")
+    if len(report.masked) > _MOST_WARNINGS:
+        say(f"  and {len(report.masked) - _MOST_WARNINGS} more; --json names all of them.")
+    say("What is no secret goes into `allow` of the table [secrets] of tracksite.toml.")
 
 
 def warn(report: BuildReport) -> None:

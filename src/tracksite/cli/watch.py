@@ -10,11 +10,12 @@ import click
 
 from tracksite.cli.options import settings_from, site_options, store_argument
 from tracksite.cli.output import say, status
-from tracksite.cli.sites import summary, warn
+from tracksite.cli.sites import summary, tell_masked, warn
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tracksite.model import Masked
     from tracksite.schema import Problem
     from tracksite.site import BuildReport
 
@@ -70,6 +71,7 @@ class _Talk(ExitStack):
         self._update = self.enter_context(status())
         self._run_count: int | None = None
         self._problems: tuple[Problem, ...] = ()
+        self._masked: tuple[Masked, ...] = ()
 
     def started(self, url: str) -> None:
         """Say where the site is."""
@@ -87,6 +89,9 @@ class _Talk(ExitStack):
             say(line)
         if report.problems != self._problems:
             warn(report)
+        if report.masked != self._masked:
+            tell_masked(report)
+        self._masked = report.masked
         self._run_count, self._problems = report.run_count, report.problems
 
     def failed(self, reason: str) -> None:

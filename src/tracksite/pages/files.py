@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from tracksite import paths
 from tracksite.errors import DamageError, NotFoundError
 from tracksite.model import Page
-from tracksite.pages import images, tables
+from tracksite.pages import hiding, images, tables
 from tracksite.pages.script import data_script
 from tracksite.store.artifacts import read, size_on_disk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
 _TEXTS = frozenset(
@@ -24,6 +24,7 @@ _TEXTS = frozenset(
     " html htm svg xml js css".split()
 )
 _TEXT_CHARACTERS = 4000
+_NEED_FILE = frozenset({"images", "figures"})  # are shown as they are, or not at all
 _INLINE_SVG_BYTES = 200_000
 _SPEC_BYTES = 2_000_000
 MOST_LISTED, MOST_IMAGES, MOST_TABLES, MOST_TEXTS, MOST_SPECS = 500, 48, 12, 12, 12
@@ -39,6 +40,7 @@ class File:
         target: site path, or None when it is not published.
         why: in that case, why not.
         file: where it lies below its run's folder, if not at `path`.
+        secret: why it is taken to hold a secret; "" where it is not.
     """
 
     path: str
@@ -47,6 +49,7 @@ class File:
     target: str | None = None
     why: str = ""
     file: str | None = None
+    secret: str = ""
 
     @property
     def row(self) -> dict[str, Any]:
@@ -82,7 +85,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class Gallery:
-    """All that a run's page shows of its artifacts."""
+    """All that a run's page shows of its artifacts: `files` with a `secret` are masked."""
 
     files: tuple[File, ...]
     images: tuple[Shown, ...]
@@ -97,16 +100,23 @@ class Gallery:
 
 
 def pages(
-    run_id: str, artifacts: Sequence[Mapping[str, Any]], folder: Path, max_bytes: int
+    run_id: str,
+    artifacts: Sequence[Mapping[str, Any]],
+    folder: Path,
+    max_bytes: int,
+    allow: Collection[str] = (),
 ) -> Iterator[Page]:
-    """Return the files that the site copies from a run, and the scripts of its figures."""
-    for file in listed(run_id, artifacts, max_bytes):
+    """Return the files that the site copies from a run, and the scripts of its figures.
+
+    There is no such file where its content holds a secret, but for those that `allow` names.
+    """
+    for file in listed(run_id, artifacts, max_bytes, allow):
         if file.target is None:
             continue
         inputs = f"{file.sha256} {size_on_disk(str(folder), file.row)}"
-        yield Page(file.target, None, inputs, partial(genuine, folder, file))
+        yield Page(file.target, None, inputs, partial(_copied, folder, file, allow))
         if paths.suffix(file.path) == "json" and (file.bytes or 0) <= _SPEC_BYTES:
-            script = partial(_spec_script, folder, file)
+            script = partial(_spec_script, folder, file, allow)
             yield Page(_script_path(run_id, file), None, inputs, script)
 
 
@@ -116,7 +126,17 @@ def on_disk(artifacts: Sequence[Mapping[str, Any]], folder: Path) -> list[int | 
     return [size_on_disk(place, row) for row in artifacts]
 
 
-def listed(run_id: str, artifacts: Sequence[Mapping[str, Any]], max_bytes: int) -> tuple[File, ...]:
+def _copied(folder: Path, file: File, allow: Collection[str]) -> bytes | None:
+    content = genuine(folder, file)
+    return None if hiding.by_content(file.path, content, allow) else content
+
+
+def listed(
+    run_id: str,
+    artifacts: Sequence[Mapping[str, Any]],
+    max_bytes: int,
+    allow: Collection[str] = (),
+) -> tuple[File, ...]:
     """Return every artifact, in order of path, with its place on the site by what was recorded."""
     targets = paths.published(run_id, [it["path"] for it in artifacts])
     found = []
@@ -127,6 +147,8 @@ def listed(run_id: str, artifacts: Sequence[Mapping[str, Any]], max_bytes: int) 
             file = _left_out(file, "no digest was recorded")
         elif file.bytes > max_bytes:
             file = _left_out(file, "larger than the site's limit")
+        elif hiding.by_name(file.path, allow):
+            file = replace(_left_out(file, hiding.NAMED), secret=hiding.NAMED)
         found.append(file)
     return tuple(found)
 
@@ -150,7 +172,11 @@ def genuine(folder: Path, file: File) -> bytes:
 
 
 def gallery(
-    run_id: str, artifacts: Sequence[Mapping[str, Any]], folder: Path, max_bytes: int
+    run_id: str,
+    artifacts: Sequence[Mapping[str, Any]],
+    folder: Path,
+    max_bytes: int,
+    allow: Collection[str] = (),
 ) -> Gallery:
     """Return what a run's page shows: every artifact is read once and checked."""
     files: list[File] = []
@@ -161,7 +187,7 @@ def gallery(
         "tables": MOST_TABLES,
         "texts": MOST_TEXTS,
     }
-    for file in listed(run_id, artifacts, max_bytes):
+    for file in listed(run_id, artifacts, max_bytes, allow):
         if file.target is None:
             files.append(file)
             continue
@@ -170,11 +196,22 @@ def gallery(
         except (NotFoundError, DamageError) as error:
             files.append(_left_out(file, str(error)))
             continue
+        if secret := hiding.by_content(file.path, content, allow):
+            file = replace(_left_out(file, hiding.FOUND), secret=secret)  # noqa: PLW2901
         files.append(file)
         kind, part = _show(run_id, file, content)
         if part is not None and len(shown[kind]) < room[kind]:
-            shown[kind].append(part)
+            if file.secret and kind in _NEED_FILE:
+                continue
+            shown[kind].append(_masked(part, allow))
     return Gallery(tuple(files), **{kind: tuple(parts) for kind, parts in shown.items()})
+
+
+def _masked(part: Shown, allow: Collection[str]) -> Shown:
+    """Return what is shown of an artifact without the secrets in it."""
+    if part.table is not None:
+        return replace(part, table=hiding.table(part.table, allow))
+    return replace(part, text=hiding.text(part.text, allow)) if part.text else part
 
 
 def _show(run_id: str, file: File, content: bytes) -> tuple[str, Shown | None]:
@@ -241,8 +278,9 @@ def _script_path(run_id: str, file: File) -> str:
     return f"runs/{run_id}/figures/{paths.digest(file.path, 16)}.js"
 
 
-def _spec_script(folder: Path, file: File) -> str | None:
-    spec = vega_spec(genuine(folder, file))
+def _spec_script(folder: Path, file: File, allow: Collection[str]) -> str | None:
+    content = _copied(folder, file, allow)
+    spec = None if content is None else vega_spec(content)
     if spec is None:
         return None
     return data_script(f"figure-{paths.digest(file.path)}", spec)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tracksite.analysis import repeats
-from tracksite.query import standing
+from tracksite.query import numbers, standing
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from tracksite import paths
 from tracksite.charts.numbers import machine_time
-from tracksite.model import Page
+from tracksite.model import Masked, Page
 from tracksite.pages import curves, files, notes, reproduce, shell
 from tracksite.pages.context import digest
+from tracksite.pages.hiding import IN_FILE
 from tracksite.pages.script import json_text
 from tracksite.query.standing import COUNTED
 
@@ -28,7 +29,7 @@ _DIFF_LINES = 200
 def pages(context: Context) -> Iterator[Page]:
     """Return the pages of all runs, oldest first, and of runs of which only damage is left."""
     facts = _Facts(context)
-    limit = context.settings.artifacts.max_bytes
+    limit, allow = context.settings.artifacts.max_bytes, context.settings.secrets.allow
     columns = context.runs.select("run_id", "parent_run_id", "artifacts", "git_diff")
     for at, (run_id, parent, artifacts, diff) in reversed(list(enumerate(columns.iter_rows()))):
         folder = context.artifacts / run_id
@@ -37,7 +38,7 @@ def pages(context: Context) -> Iterator[Page]:
         yield Page(paths.run_json(run_id), None, inputs, partial(_twin, facts, at), run_id)
         if diff:
             yield Page(_diff_path(run_id), None, digest(diff), partial(str, diff))
-        yield from files.pages(run_id, artifacts or [], folder, limit)
+        yield from files.pages(run_id, artifacts or [], folder, limit, allow)
     for run_id, problems in context.problems_of.items():
         if run_id not in facts.names and paths.run_id_of(paths.run_page(run_id)):
             inputs = digest([problem.message for problem in problems])
@@ -102,9 +103,7 @@ def _page(facts: _Facts, at: int) -> dict[str, Any]:
     context, run = facts.context, facts.row(at)
     run_id = run["run_id"]
     series = context.series.of(run_id)
-    gallery = files.gallery(
-        run_id, run["artifacts"], context.artifacts / run_id, context.settings.artifacts.max_bytes
-    )
+    gallery = _gallery(context, run)
     environment = {it["key"]: it["text"] for it in run["environment"]}
     return {
         "run": run,
@@ -117,6 +116,11 @@ def _page(facts: _Facts, at: int) -> dict[str, Any]:
         "problems": context.problems_of.get(run_id, ()),
         "sections": curves.sections(run["metrics"], series),
         "gallery": gallery,
+        "masked": [
+            Masked(run_id, f"{IN_FILE}{file.path}", file.secret)
+            for file in gallery.files
+            if file.secret
+        ],
         "most_listed": files.MOST_LISTED,
         "description": notes.html(run["description"]),
         "checklist": reproduce.checklist(run, context.settings.seed_params),
@@ -132,6 +136,33 @@ def _page(facts: _Facts, at: int) -> dict[str, Any]:
         },
         "twin": paths.run_json(run_id),
     }
+
+
+def _gallery(context: Context, run: Mapping[str, Any]) -> files.Gallery:
+    """Return what is shown of a run's artifacts; which of them hold secrets is remembered."""
+    run_id, settings = run["run_id"], context.settings
+    gallery = files.gallery(
+        run_id,
+        run["artifacts"],
+        context.artifacts / run_id,
+        settings.artifacts.max_bytes,
+        settings.secrets.allow,
+    )
+    secret = frozenset(file.path for file in gallery.files if file.secret)
+    context.once(_secret_files_name(run_id), lambda: secret)
+    return gallery
+
+
+def _secret_files(context: Context, run: Mapping[str, Any]) -> frozenset[str]:
+    """Return the paths of a run's artifacts that are not published for what they hold."""
+    name = _secret_files_name(run["run_id"])
+    return context.once(
+        name, lambda: frozenset(it.path for it in _gallery(context, run).files if it.secret)
+    )
+
+
+def _secret_files_name(run_id: str) -> str:
+    return f"files of {run_id} with secrets"
 
 
 def _parent(facts: _Facts, run: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -178,16 +209,17 @@ def _twin(facts: _Facts, at: int) -> str:
     """Return run.json: the folded row, with times as text and links to what is published."""
     run = facts.row(at)
     context = facts.context
-    limit = context.settings.artifacts.max_bytes
-    published = files.listed(run["run_id"], run["artifacts"], limit)
-    targets = {file.path: file.target for file in published}
+    limit, allow = context.settings.artifacts.max_bytes, context.settings.secrets.allow
+    published = files.listed(run["run_id"], run["artifacts"], limit, allow)
+    hidden = _secret_files(context, run)
+    targets = {file.path: file.target for file in published if file.path not in hidden}
     source = paths.run_json(run["run_id"])
     told = {
         **run,
         "artifacts": [
             {
                 **{name: it[name] for name in ("path", "bytes", "sha256")},
-                "url": (target := targets[it["path"]]) and paths.relative(source, target),
+                "url": (target := targets.get(it["path"])) and paths.relative(source, target),
             }
             for it in run["artifacts"]
         ],

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from tracksite.tracking.command import MASK
+from tracksite.masking import MASK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

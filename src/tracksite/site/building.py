@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 from tracksite import config, paths, render
 from tracksite.errors import BuildError
 from tracksite.pages.context import Context, digest
+from tracksite.pages.hiding import IN_FILE
 from tracksite.query.lifecycle import settled
 from tracksite.query.runs import fold
 from tracksite.site import manifest as manifests
 from tracksite.site import output as outputs
 from tracksite.site.manifest import Entry, Manifest
+from tracksite.site.masked import publishable
 from tracksite.site.output import Output
 from tracksite.site.plan import Plan, in_trouble, plan
 from tracksite.site.report import BuildReport, report
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from tracksite.config import Settings
+    from tracksite.model import Masked
     from tracksite.schema import Snapshot
     from tracksite.store.base import Store
 
@@ -78,9 +81,10 @@ def build(
         return report(site, old, unchanged=tuple(old.files))
     snapshot = store.snapshot()
     _refuse_unreadable(store, snapshot)
-    context = Context(snapshot, settled(fold(snapshot)), settings, store.root / "artifacts")
+    folded, masked = publishable(settled(fold(snapshot)), settings.secrets.allow)
+    context = Context(snapshot, folded, settings, store.root / "artifacts")
     todo = plan(context, site, old, key, force=force)
-    target = Manifest(__version__, state, key, snapshot.problems)
+    target = Manifest(__version__, state, key, snapshot.problems, masked)
     return _carry_out(
         site, todo, context, old=old, target=target, progress=progress, executor=executor
     )
@@ -109,6 +113,11 @@ def _up_to_date(site: Path, files: Mapping[str, Entry]) -> bool:
     return all(entry[0] and outputs.whole(site, path, entry) for path, entry in files.items())
 
 
+def _is_in_file(masked: Masked) -> bool:
+    """Whether a secret was found as an artifact was read, which is done for pages that are made."""
+    return masked.place.startswith(IN_FILE)
+
+
 def _carry_out(
     site: Path,
     todo: Plan,
@@ -121,6 +130,7 @@ def _carry_out(
 ) -> BuildReport:
     """Make what is stale, put it into place, delete what nothing claims, write the manifest."""
     problems = [it for it in old.problems if it.path in todo.kept]
+    masked = {it for it in old.masked if _is_in_file(it) and paths.run_page(it.run_id) in todo.kept}
     files, written = dict(todo.kept), set[str]()
 
     def begin(path: str) -> None:
@@ -131,6 +141,7 @@ def _carry_out(
         for path, made in make_all(todo, context, executor, begin):
             if made.problem:
                 problems.append(made.problem)
+            masked.update(made.masked)
             if output.put(path, made.content):
                 written.add(path)
             size = None if made.content is None else len(made.content)
@@ -143,7 +154,12 @@ def _carry_out(
         output.publish()
     removed = tuple(path for path in todo.gone if outputs.remove(site, path))
     problems.sort(key=lambda it: it.path)
-    made_now = replace(target, problems=(*target.problems, *problems), files=files)
+    made_now = replace(
+        target,
+        problems=(*target.problems, *problems),
+        masked=tuple(sorted(masked.union(target.masked))),
+        files=files,
+    )
     outputs.write(site, paths.MANIFEST, manifests.encoded(made_now))
     return report(
         site,

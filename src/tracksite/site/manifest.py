@@ -5,6 +5,7 @@ Its fields:
     version     of tracksite that wrote the site
     state       digest of the store's file names (`Store.state`): same state, same site
     key         digest of version, settings, templates and assets: part of every file's digest
+    masked      secrets that are shown as ***: [run id, place, why]
     problems    what the build had to leave out: [path, run_id or null, message]
     files       site path → [digest, bytes]: the digest of key and of all that the file is made
                 from (null: the file could not be made, so the next build tries again), and the
@@ -19,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tracksite import paths
+from tracksite.model import Masked
 from tracksite.schema import Problem
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ class Manifest:
     state: str = ""
     key: str = ""
     problems: tuple[Problem, ...] = ()
+    masked: tuple[Masked, ...] = ()
     files: Mapping[str, Entry] = field(default_factory=dict)
 
 
@@ -52,6 +55,7 @@ def read(site: Path) -> Manifest:
             state=str(told["state"]),
             key=str(told["key"]),
             problems=tuple(Problem(*problem) for problem in told["problems"]),
+            masked=tuple(Masked(*it) for it in told.get("masked", ())),
             files={
                 path: (mark, size)
                 for path, (mark, size) in told["files"].items()
@@ -71,6 +75,7 @@ def encoded(manifest: Manifest) -> bytes:
     """Return `build.json`; one line for each file, so that versions of a site compare well."""
     told: dict[str, Any] = {"format": MANIFEST_FORMAT, **vars(manifest)}
     told["problems"] = [[it.path, it.run_id, it.message] for it in manifest.problems]
+    told["masked"] = [[it.run_id, it.place, it.why] for it in manifest.masked]
     files = json.dumps(manifest.files, sort_keys=True)[1:-1]
     lines = files.replace('], "', '],\n"')  # no path has that: its quotes are escaped
     del told["files"]

@@ -11,6 +11,7 @@ from tracksite.schema import Problem
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tracksite.model import Masked
     from tracksite.site.manifest import Manifest
 
 # GitHub Pages refuses a site of more than 1 GB.
@@ -28,6 +29,8 @@ class BuildReport:
         removed: site paths of the files that were deleted, because nothing claims them any more.
         problems: damaged files of the store, pages or artifacts that had to be left out, and a
             warning where the site is too large for hosts.
+        masked: secrets that the site shows as ***: where they stand, and why they are taken for
+            secrets; never the secrets.
         run_count: runs that have a page.
         bytes: size of all files of the site.
     """
@@ -37,6 +40,7 @@ class BuildReport:
     unchanged: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
+    masked: tuple[Masked, ...] = ()
     run_count: int = 0
     bytes: int = 0
 
@@ -47,6 +51,7 @@ def report(site: Path, manifest: Manifest, **lists: tuple[str, ...]) -> BuildRep
     return BuildReport(
         site=site,
         problems=(*manifest.problems, *_too_large(size)),
+        masked=manifest.masked,
         run_count=sum(paths.run_id_of(path) is not None for path in manifest.files),
         bytes=size,
         **lists,

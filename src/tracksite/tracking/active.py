@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 from tracksite.errors import ArgumentError, StateError, StoreError
 from tracksite.tracking import check, mlflow_tags
 from tracksite.tracking.content import ContentVerbs
+from tracksite.tracking.own_secrets import masked
 from tracksite.tracking.warning import warn
 
 if TYPE_CHECKING:
@@ -321,7 +322,8 @@ class ActiveRun(ContentVerbs):
         self, writer: RunWriter, status: str, error: str | None, ended_at: datetime
     ) -> None:
         """Write how the run ended, where the process that started it ends it."""
-        writer.patch(status=status, ended_at=ended_at, error=error and check.mended(error))
+        error = error and masked(check.mended(error))
+        writer.patch(status=status, ended_at=ended_at, error=error)
         self.info = replace(self.info, status=status, ended_at=ended_at, error=error)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tracksite.errors import ArgumentError
 from tracksite.store.system import host_name, user_name
 from tracksite.tracking import command, environment, git, system
+from tracksite.tracking.own_secrets import masked
 
 if TYPE_CHECKING:
     from tracksite.tracking.active import ActiveRun
@@ -25,7 +26,8 @@ class Capture:
     Attributes:
         git: commit, branch, whether tracked files were changed, and the remote's URL without
             credentials.
-        git_diff: the changes of tracked files as a diff, shortened, known secrets masked.
+        git_diff: the changes of tracked files as a diff, shortened, secrets masked, without files
+            that hold keys or passwords by their names, such as `.env`.
         environment: Python, operating system, CPU, memory, GPUs, and the versions of the
             packages that are imported.
         command: command line and entry script, secrets masked.
@@ -67,7 +69,7 @@ def configure(
 
     Args:
         git: commit, branch, whether tracked files were changed, the remote without credentials.
-        git_diff: the changes of tracked files as a diff.
+        git_diff: the changes of tracked files as a diff, secrets masked.
         environment: Python, system, CPU, memory, GPUs and versions of imported packages.
         command: command line and entry script, secrets masked.
         user: names of the user and of the host.
@@ -126,12 +128,12 @@ def fields(chosen: Capture) -> dict[str, Any]:
     if state and chosen.git:
         found |= {
             "git_commit": state.commit,
-            "git_branch": state.branch,
+            "git_branch": state.branch and masked(state.branch),
             "git_dirty": state.dirty,
-            "git_remote": state.remote,
+            "git_remote": state.remote and masked(state.remote),
         }
     if state and state.diff and chosen.git_diff:
-        found["git_diff"] = command.mask_text(state.diff)
+        found["git_diff"] = masked(state.diff)
     if chosen.command:
         found |= {
             "command": command.line(),

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
+from tracksite.masking.files import holds_secrets
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -29,7 +31,8 @@ class GitState:
         branch: None when HEAD is detached.
         dirty: whether tracked files differ from HEAD.
         remote: URL of origin, without user name, password and query.
-        diff: tracked files against HEAD, at most 200 kB.
+        diff: tracked files against HEAD, at most 200 kB; of files that hold keys or passwords by
+            their names only that they were left out. Secrets in other files are still in it.
     """
 
     root: str
@@ -52,34 +55,65 @@ def state(folder: Path) -> GitState | None:
     root = _ask(folder, until, "rev-parse", "--show-toplevel")
     if not root or not root.strip():
         return None
-    status = _ask(folder, until, "status", "--porcelain=v2", "--branch", "--untracked-files=no")
-    commit, branch, dirty = _read_status(status)
+    status = _ask(
+        *(folder, until, "status", "--porcelain=v2", "--branch", "--untracked-files=no", "-z"),
+        errors="surrogateescape",
+    )
+    commit, branch, changed = _read_status(status)
     remote = _ask(folder, until, "config", "--get", "remote.origin.url")
-    diff = (
-        _ask(folder, until, "diff", "--no-ext-diff", "--no-textconv", "--no-color", "HEAD")
-        if dirty and commit
-        else None
-    )
+    diff = _diff(folder, until, changed) if changed and commit else None
     return GitState(
-        root.strip(), commit, branch, dirty, remote and bare_url(remote), diff and _shorten(diff)
+        root.strip(),
+        commit,
+        branch,
+        None if changed is None else bool(changed),
+        remote and bare_url(remote),
+        diff and _shorten(diff),
     )
 
 
-def _read_status(status: str | None) -> tuple[str | None, str | None, bool | None]:
+def _read_status(
+    status: str | None,
+) -> tuple[str | None, str | None, list[tuple[str, ...]] | None]:
+    """Return commit, branch, and the paths of each change: two where a file was renamed."""
     if status is None:
         return None, None, None
-    lines = status.splitlines()
-    heads = dict(line[2:].split(" ", 1) for line in lines if line.startswith("# branch."))
+    records = iter(status.split("\0"))
+    heads: dict[str, str] = {}
+    changed: list[tuple[str, ...]] = []
+    for record in records:
+        if record.startswith("# "):
+            key, _, value = record[2:].partition(" ")
+            heads[key] = value
+        elif record.startswith("2 "):
+            changed.append((record.split(" ", 9)[-1], next(records, "")))
+        elif record:
+            changed.append((record.split(" ", 10 if record.startswith("u") else 8)[-1],))
     commit, branch = heads.get("branch.oid"), heads.get("branch.head")
     return (
         None if commit in {None, "(initial)"} else commit,
         None if branch in {None, "(detached)"} else branch,
-        any(line and not line.startswith("#") for line in lines),
+        changed,
     )
 
 
-def _ask(folder: Path, until: float, *question: str) -> str | None:
-    """Return the answer of one git command, or None when it fails or time is up."""
+def _diff(folder: Path, until: float, changed: list[tuple[str, ...]]) -> str | None:
+    """Return the diff against HEAD without the files that hold secrets, whose names come first."""
+    hidden = [paths for paths in changed if any(map(holds_secrets, paths))]
+    without = [f":(top,exclude,literal){path}" for paths in hidden for path in paths]
+    diff = _ask(
+        *(folder, until, "-c", "diff.submodule=short", "-c", "diff.relative=false"),
+        *("diff", "--no-ext-diff", "--no-textconv", "--no-color", "HEAD", "--", ":/", *without),
+    )
+    names = [f"[left out: {' from '.join(paths)}, which may hold secrets]\n" for paths in hidden]
+    return None if diff is None else "".join(names).encode(errors="replace").decode() + diff
+
+
+def _ask(folder: Path, until: float, *question: str, errors: str = "replace") -> str | None:
+    """Return the answer of one git command, or None when it fails or time is up.
+
+    Bytes that are no UTF-8 are decoded as `errors` says.
+    """
     left = until - time.monotonic()
     if left <= 0:
         return None
@@ -87,6 +121,7 @@ def _ask(folder: Path, until: float, *question: str) -> str | None:
         **os.environ,
         "GIT_OPTIONAL_LOCKS": "0",
         "GIT_TERMINAL_PROMPT": "0",
+        "GIT_LITERAL_PATHSPECS": "0",
         "LC_ALL": "C",
     }
     try:
@@ -101,7 +136,7 @@ def _ask(folder: Path, until: float, *question: str) -> str | None:
                 check=True,
             )
             answer.seek(0)
-            return answer.read(ANSWER_BYTES).decode(errors="replace")
+            return answer.read(ANSWER_BYTES).decode(errors=errors)
     except (OSError, ValueError, subprocess.SubprocessError):
         return None
 
@@ -109,7 +144,10 @@ def _ask(folder: Path, until: float, *question: str) -> str | None:
 def bare_url(remote: str) -> str:
     """Return a remote's URL without user name, password, query and fragment."""
     remote = remote.strip()
-    parts = urlsplit(remote)
+    try:
+        parts = urlsplit(remote)
+    except ValueError:  # such as an address in brackets that is none
+        return remote.rpartition("@")[2]
     if not parts.scheme or not parts.netloc:
         host, colon, path = remote.partition(":")  # git@host:path
         return f"{host.rpartition('@')[2]}:{path}" if colon else remote

@@ -1,0 +1,44 @@
+"""What is captured by itself, without the secrets in it: those of this process among them."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from tracksite.masking import mask_text
+from tracksite.masking.judged import is_secret
+from tracksite.masking.names import HARD, SOFT, kind
+from tracksite.masking.spans import worth_knowing
+from tracksite.masking.words import mask_words, secrets_of
+
+_UNMASKED = "[left out: its secrets could not be masked]"
+
+
+def masked(text: str) -> str:
+    """Return a text that was captured without the secrets in it.
+
+    Beside what looks like a secret, the values of environment variables whose names say secret,
+    and what is masked of the command line, go wherever they stand. Nothing is raised.
+    """
+    try:
+        return mask_text(text, _known())
+    except Exception:  # noqa: BLE001 - a training goes on, and what cannot be masked is not kept
+        return _UNMASKED
+
+
+def _known() -> frozenset[str]:
+    known = of_environment()
+    words = list(getattr(sys, "orig_argv", ()))
+    on_line = secrets_of(words, mask_words(words, known))
+    return known | {secret for secret in on_line if worth_knowing(secret)}
+
+
+def of_environment() -> frozenset[str]:
+    """Return the values of this process's environment variables whose names say secret."""
+    return frozenset(
+        value
+        for name, value in os.environ.items()
+        if kind(name) in {HARD, SOFT}
+        and worth_knowing(value)
+        and is_secret(kind(name), value, quoted=True)
+    )
