@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup, escape
 
 from tracksite.budgets import NOTES_CHARACTERS
+from tracksite.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping, Sequence
@@ -38,7 +39,7 @@ def html(markdown: str | None) -> Markup:
 
     if not markdown or not markdown.strip():
         return Markup("")
-    rendered = _parser().render(markdown[:NOTES_CHARACTERS])
+    rendered = _parser().render(visible(markdown[:NOTES_CHARACTERS]))
     if len(markdown) > NOTES_CHARACTERS:
         rendered += f"<p><em>{_CUT}</em></p>"
     return Markup(  # noqa: S704 - nh3 has just cleaned it
