@@ -14,7 +14,8 @@ SRC = Path(__file__).parents[1] / "src"
 
 # A module imports only layers above its own line; `peers` lines may import along the line too.
 LAYERS = (
-    ("errors", "version"),
+    ("errors", "version", "visible"),
+    ("budgets",),
     ("schema", "model", "config", "paths", "masking"),
     ("store",),
     ("tracking", "query"),
@@ -31,7 +32,7 @@ LAYERS = (
     ("__main__",),
 )
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
-PEERS = LAYERS[1]
+PEERS = LAYERS[2]
 # The halves know nothing of each other; what stands in neither is shared, and cli joins them.
 WRITE = {"tracking", "integrations", "mlflow_plugin", "importers"}
 # The names of MLflow's submodules: they hand out what stands elsewhere.

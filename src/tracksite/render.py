@@ -1,7 +1,7 @@
 """Page → HTML: the only module that knows Jinja.
 
-Every value is escaped unless its type says that it is HTML (`markupsafe.Markup`), and a name
-that a page does not fill is an error.
+Every value is escaped unless its type says that it is HTML (`markupsafe.Markup`), characters that
+nobody would see are shown by their numbers, and a name that a page does not fill is an error.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jinja2
+from markupsafe import escape
 
 from tracksite import paths
 from tracksite.charts.numbers import duration, machine_time, moment, number, plural, size
 from tracksite.version import __version__
+from tracksite.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,6 +60,7 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
         auto_reload=False,
+        finalize=_finalize,
     )
     made.filters.update(FILTERS)
     return made
@@ -86,6 +89,11 @@ def asset_bytes(name: str) -> bytes:
     return (TEMPLATES / "assets" / name).read_bytes()
 
 
+def _finalize(value: object) -> object:
+    """Return what an expression puts on a page: of a text, what nobody would see is shown."""
+    return visible(value) if type(value) is str else value
+
+
 def _asset_url(source: str, name: str) -> str:
     return f"{paths.relative(source, f'assets/{name}')}?v={assets()[name][:8]}"
 
@@ -95,6 +103,7 @@ def _digest(content: bytes) -> str:
 
 
 FILTERS = {
+    "exact": escape,  # a text that scripts read, each character as it is
     "number": number,
     "duration": duration,
     "size": size,

@@ -12,8 +12,10 @@ import pytest
 
 import tracksite
 from tests.site import stores
+from tests.test_visible import NEEDED
 from tracksite import paths, site
 from tracksite.config import ExperimentSettings, Settings
+from tracksite.visible import visible
 
 SETTINGS = Settings(
     description="Our *runs*.",
@@ -168,6 +170,32 @@ def test_hostile_names_are_shown_as_text(built, page):
     assert page.locator("a[href^='javascript:']").count() == 0
     assert "{{ 7*7 }}" in page.locator("main").inner_text()
     assert "__proto__" in page.locator("table.params").inner_text()
+
+
+def test_no_page_shows_a_text_that_nobody_sees(built, page):
+    """Of hostile names even what has no look is shown, in HTML and where scripts write it."""
+    folder, ids = built
+    (experiment,) = folder.glob("experiments/experiment-*/index.html")
+    for path in (folder / paths.run_page(ids["hostile"]), experiment, folder / paths.HOME):
+        page.goto(path.as_uri())
+        page.wait_for_load_state()
+        text = page.locator("body").inner_text()
+        assert "[U+202E]" in text
+        assert visible(text) == text
+
+
+def test_what_nobody_sees_is_shown_alike_in_python_and_javascript(built, page):
+    """The same characters are shown in both languages, and the same stay in what needs them."""
+    page.goto((built[0] / paths.HOME).as_uri())
+    told = page.evaluate(
+        "() => Array.from({length: 0x110000}, (_, at) => at).filter((at) => {"
+        " const text = `a${String.fromCodePoint(at)}b`; return tracksite.visible(text) !== text; })"
+    )
+    assert told == [at for at in range(0x110000) if visible(f"a{chr(at)}b") != f"a{chr(at)}b"]
+    texts = [*NEEDED, *(a + b for a in NEEDED for b in ("\u200d", "\ufe0f", "\u200b", "\u202e"))]
+    assert page.evaluate("texts => texts.map(tracksite.visible)", texts) == list(
+        map(visible, texts)
+    )
 
 
 def test_the_first_screen_reads_without_javascript(built, new_page):

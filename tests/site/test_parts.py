@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import posixpath
 import re
@@ -17,9 +16,10 @@ from hypothesis import strategies as st
 
 from tests.site.stores import HOSTILE
 from tracksite import paths
+from tracksite.budgets import OverBudgetError, json_value
 from tracksite.charts import svg
 from tracksite.errors import ArgumentError, NotFoundError
-from tracksite.pages import files, images, notes, reproduce, tables
+from tracksite.pages import images, notes, reproduce, specs, tables
 from tracksite.pages.script import data_script
 from tracksite.store.ids import experiment_id
 
@@ -170,13 +170,18 @@ def test_notes_are_markdown_below_the_pages_headings():
     [
         (b"name,score\na,0.5\nb,1.5\n", "csv"),
         (b"name\tscore\na\t0.5\nb\t1.5\n", "tsv"),
+        (b'"name","score"\r\n"a","0.5"\r\n"b","1.5"\r\n', "csv"),
+        (b"\xef\xbb\xbfname,score\na,0.5\nb,1.5", "csv"),
         (b'{"columns": ["name", "score"], "data": [["a", 0.5], ["b", 1.5]]}', "json"),
         (b'[{"name": "a", "score": 0.5}, {"name": "b", "score": 1.5}]', "json"),
     ],
 )
 def test_a_table_is_read_from_each_format(content, suffix):
     """The first rows of a table are the same from every format."""
-    found = tables.preview(content, suffix)
+    if suffix == "json":
+        found = tables.from_json(json_value(content))
+    else:
+        found = tables.preview(content, suffix)
     assert found.columns == ("name", "score")
     assert [[cell.text for cell in row] for row in found.rows] == [["a", "0.5"], ["b", "1.5"]]
     assert found.more_rows == 0
@@ -227,10 +232,10 @@ def test_the_size_of_an_image_is_read_from_its_header():
 def test_a_figure_that_needs_the_network_is_not_drawn():
     """A Vega-Lite specification that names a URL is left to be downloaded."""
     schema = {"$schema": "https://vega.github.io/schema/vega-lite/v6.json"}
-    assert files.vega_spec(json.dumps({**schema, "data": {"values": []}}).encode()) is not None
-    assert files.vega_spec(json.dumps({**schema, "data": {"url": "x.csv"}}).encode()) is None
-    assert files.vega_spec(b'{"a": 1}') is None
-    assert files.vega_spec(b"[" * 100_000) is None
+    assert specs.vega_spec({**schema, "data": {"values": []}}) is not None
+    assert specs.vega_spec({"a": 1}) is None
+    with pytest.raises(OverBudgetError, match="elsewhere"):
+        specs.vega_spec({**schema, "data": {"url": "x.csv"}})
 
 
 def _run(**fields):

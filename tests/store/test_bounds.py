@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.store.stores import log_run, pack, seen
+from tracksite import budgets
 from tracksite.errors import DamageError
 from tracksite.schema import FORMAT, FORMAT_KEY, points_schema, runs_schema
 from tracksite.store import bounds, packs, parts
@@ -125,7 +126,13 @@ def nested_footer(depth: int, *, hidden: bool = False) -> bytes:
     return b"PAR1" + body + len(body).to_bytes(4, "little") + b"PAR1"
 
 
+def bomb_within_the_bound() -> bytes:
+    """Return a megabyte that is 60 million points, all the same: less than any file may be."""
+    return written(flat_points(1 << 22), 14, row_group_size=1 << 22)
+
+
 BOMBS = {
+    "sixty million points that say nothing": (bomb_within_the_bound, "points", "MB in memory"),
     "a hundred million points": (bomb_of_points, "points", "MB in memory"),
     "twenty million tags": (bomb_of_lists, "runs", "MB in memory"),
     "a text of 300 MB": (bomb_of_text, "runs", "MB in memory"),
@@ -172,6 +179,18 @@ def test_a_bomb_costs_its_run_alone_and_little_memory(store, what):
     )
     runs = "2" if table == "points" else "1"
     assert done.stdout.split() == [runs, "20", path], done.stderr
+
+
+def test_points_that_are_all_the_same_are_read_again(monkeypatch):
+    """However small points compress, what is written of them is never taken for a bomb."""
+    for module in (bounds, budgets):
+        monkeypatch.setitem(module.PLAIN_BYTES, "points", 1 << 20)
+    content = parts.encode(flat_points(100_000).cast(points_schema()))
+    opened = bounds.open_parquet("part", content, points_schema, plain_bytes=1 << 20)
+    assert opened.read().num_rows == 100_000
+    packed = written(flat_points(100_000))
+    with pytest.raises(DamageError, match="MB in memory"):
+        bounds.open_parquet("part", packed, points_schema, plain_bytes=1 << 20)
 
 
 def one_patch() -> pa.Table:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.waiting import HANG_S
+from tests.waiting import HANG_S, until
 from tracksite.errors import StateError
 from tracksite.watch.feed import Feed, News
 from tracksite.watch.inject import inject
@@ -237,6 +237,45 @@ def test_many_connections_at_once(ask, server):
     assert ask("/").status == 200
     for stream in streams:
         stream.close()
+
+
+def test_connections_are_bounded_and_come_free_again(ask, server, monkeypatch):
+    """One connection too many is told so at once; when one of the others ends there is room."""
+    monkeypatch.setattr(server, "_room", threading.BoundedSemaphore(3))
+    streams = [http.client.HTTPConnection("127.0.0.1", server.port) for _ in range(3)]
+    for stream in streams:
+        stream.request("GET", "/-/events")
+        assert stream.getresponse().status == 200
+    assert ask("/").status == 503
+    server.feed.close()  # ends the streams
+    until(lambda: ask("/").status == 200)
+    for stream in streams:
+        stream.close()
+
+
+@pytest.mark.parametrize("name", [".git/config", ".env", "runs/.secret/x", "runs/1/.cache"])
+def test_hidden_files_are_not_served(ask, site, name):
+    """What somebody hides in the folder of a site is none of it."""
+    (site / name).parent.mkdir(parents=True, exist_ok=True)
+    (site / name).write_text("hidden")
+    for path in (name, name.replace(".", "%2e"), f"./{name}"):
+        answer = ask(f"/{path}")
+        assert answer.status == 404
+        assert b"hidden" not in answer.content
+
+
+@pytest.mark.parametrize("second", ["evil.example", "localhost"])
+def test_two_hosts_are_refused(server, second):
+    """Of a request with two Hosts nobody knows which one counts: it gets no page."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=HANG_S)
+    connection.putrequest("GET", "/", skip_host=True)
+    connection.putheader("Host", "localhost")
+    connection.putheader("Host", second)
+    connection.endheaders()
+    answer = connection.getresponse()
+    assert answer.status == 400
+    assert b"Hello" not in answer.read()
+    connection.close()
 
 
 def test_a_taken_port_is_an_error_with_a_remedy(server, site):

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 from playwright.sync_api import expect
@@ -17,9 +18,10 @@ from watchdog.events import FileCreatedEvent, FileDeletedEvent, FileModifiedEven
 from tests.browser import still
 from tests.waiting import HANG_S, until
 from tracksite import config, paths
-from tracksite.errors import NotFoundError
+from tracksite.errors import BuildError, NotFoundError
 from tracksite.store.ids import new_run_id
 from tracksite.store.local import LocalStore, open_store
+from tracksite.watch import session
 from tracksite.watch.session import Tell, _tells, watch
 
 
@@ -191,6 +193,30 @@ def _of(root: Path) -> Watched:
     other = object.__new__(Watched)
     other.store = open_store(root)
     return other
+
+
+def test_a_build_that_failed_is_tried_again_and_told_to_have_worked(watched, monkeypatch):
+    """What was wrong outside of the store is mended: terminal and pages hear of it."""
+    monkeypatch.setattr(session, "RETRY_S", 0.05)
+    watched.run("first")[1].close()
+    watched.start()
+    real = session.site.build
+    broken = True
+
+    def build(*args, **options):
+        if broken:
+            raise BuildError("The disk is full.")
+        return real(*args, **options)
+
+    monkeypatch.setattr(session.site, "build", build)
+    watched.run("second")[1].close()
+    until(lambda: watched.failures)
+    builds = len(watched.reports)
+    page = urlopen(f"{watched.url}index.html").read()
+    broken = False
+    until(lambda: len(watched.reports) > builds)
+    assert watched.failures == ["The disk is full."]
+    assert urlopen(f"{watched.url}index.html").read() != page
 
 
 def test_there_must_be_a_store(tmp_path):

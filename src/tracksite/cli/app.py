@@ -11,6 +11,7 @@ import click
 from tracksite.cli import imports, ls, models, setup, show, sites, upkeep, watch
 from tracksite.errors import TracksiteError
 from tracksite.version import __version__
+from tracksite.visible import visible
 
 INTERRUPTED, BROKEN_PIPE = 130, 141  # 128 + the signal's number, as shells count
 
@@ -28,7 +29,7 @@ class App(click.Group):
             result = super().invoke(ctx)
             sys.stdout.flush()
         except TracksiteError as error:
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(visible(str(error))) from error
         except BrokenPipeError:  # whoever read our output has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise click.exceptions.Exit(BROKEN_PIPE) from None

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
+from tracksite.visible import escaped, visible
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -23,12 +25,13 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 def say(message: str) -> None:
     """Print one line for people."""
-    click.echo(message, err=True)
+    click.echo(visible(message), err=True)
 
 
 def print_json(value: object) -> None:
     """Print `value` as JSON: times in ISO 8601, NaN and ±inf as "NaN", "Infinity", "-Infinity"."""
-    click.echo(json.dumps(_plain(value), ensure_ascii=False, indent=2, allow_nan=False))
+    text = json.dumps(_plain(value), ensure_ascii=False, indent=2, allow_nan=False)
+    click.echo(escaped(text))  # what could steer a terminal, or hide, is written as \u…
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever a frame holds
@@ -119,7 +122,7 @@ def short(column: str, value: object) -> str:
     if isinstance(value, float):
         return number(value)
     text = "" if value is None else str(value)
-    return "".join(char if char.isprintable() else "\ufffd" for char in text)
+    return "".join(char if char.isprintable() else "\ufffd" for char in visible(text))
 
 
 class Progress(Protocol):

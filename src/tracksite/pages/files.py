@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import base64
-import json
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from tracksite import paths
+from tracksite import budgets, paths
+from tracksite.budgets import OverBudgetError
 from tracksite.errors import DamageError, NotFoundError
 from tracksite.model import Page
-from tracksite.pages import hiding, images, tables
+from tracksite.pages import drawings, hiding, images, specs, tables, texts
 from tracksite.pages.script import data_script
 from tracksite.store.artifacts import read, size_on_disk
 
@@ -19,15 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
-_TEXTS = frozenset(
-    "txt log md rst csv tsv yaml yml toml ini cfg conf py r jl sh sql tex diff patch json jsonl"
-    " html htm svg xml js css".split()
-)
-_TEXT_CHARACTERS = 4000
+MOST_LISTED = 500
+_MOST = {"images": 48, "figures": 12, "tables": 12, "texts": 12}
+_DECODED = tables.SHOWN | {"json"}
 _NEED_FILE = frozenset({"images", "figures"})  # are shown as they are, or not at all
-_INLINE_SVG_BYTES = 200_000
-_SPEC_BYTES = 2_000_000
-MOST_LISTED, MOST_IMAGES, MOST_TABLES, MOST_TEXTS, MOST_SPECS = 500, 48, 12, 12, 12
 
 
 @dataclass(frozen=True)
@@ -39,6 +34,7 @@ class File:
         bytes, sha256: as recorded when it was logged.
         target: site path, or None when it is not published.
         why: in that case, why not.
+        note: why nothing of it is shown in place, where something else would be.
         file: where it lies below its run's folder, if not at `path`.
         secret: why it is taken to hold a secret; "" where it is not.
     """
@@ -50,6 +46,7 @@ class File:
     why: str = ""
     file: str | None = None
     secret: str = ""
+    note: str = ""
 
     @property
     def row(self) -> dict[str, Any]:
@@ -115,7 +112,7 @@ def pages(
             continue
         inputs = f"{file.sha256} {size_on_disk(str(folder), file.row)}"
         yield Page(file.target, None, inputs, partial(_copied, folder, file, allow))
-        if paths.suffix(file.path) == "json" and (file.bytes or 0) <= _SPEC_BYTES:
+        if paths.suffix(file.path) == "json" and (file.bytes or 0) <= budgets.SPEC_BYTES:
             script = partial(_spec_script, folder, file, allow)
             yield Page(_script_path(run_id, file), None, inputs, script)
 
@@ -178,15 +175,13 @@ def gallery(
     max_bytes: int,
     allow: Collection[str] = (),
 ) -> Gallery:
-    """Return what a run's page shows: every artifact is read once and checked."""
+    """Return what a run's page shows: every artifact is read once and checked.
+
+    What would cost too much to decode is listed, with a word on why it is not shown.
+    """
     files: list[File] = []
     shown: dict[str, list[Shown]] = {"images": [], "figures": [], "tables": [], "texts": []}
-    room = {
-        "images": MOST_IMAGES,
-        "figures": MOST_SPECS,
-        "tables": MOST_TABLES,
-        "texts": MOST_TEXTS,
-    }
+    left = budgets.PAGE_BYTES
     for file in listed(run_id, artifacts, max_bytes, allow):
         if file.target is None:
             files.append(file)
@@ -198,12 +193,16 @@ def gallery(
             continue
         if secret := hiding.by_content(file.path, content, allow):
             file = replace(_left_out(file, hiding.FOUND), secret=secret)  # noqa: PLW2901
+        try:
+            kind, part = _show(run_id, file, content, left)
+        except OverBudgetError as error:
+            file = replace(file, note=str(error))  # noqa: PLW2901 - the same file, with a word
+            kind, part = "texts", _text(file, content)
         files.append(file)
-        kind, part = _show(run_id, file, content)
-        if part is not None and len(shown[kind]) < room[kind]:
-            if file.secret and kind in _NEED_FILE:
-                continue
-            shown[kind].append(_masked(part, allow))
+        if part is None or len(shown[kind]) >= _MOST[kind] or (file.secret and kind in _NEED_FILE):
+            continue
+        shown[kind].append(_masked(replace(part, file=file), allow))
+        left -= len(content)
     return Gallery(tuple(files), **{kind: tuple(parts) for kind, parts in shown.items()})
 
 
@@ -214,64 +213,60 @@ def _masked(part: Shown, allow: Collection[str]) -> Shown:
     return replace(part, text=hiding.text(part.text, allow)) if part.text else part
 
 
-def _show(run_id: str, file: File, content: bytes) -> tuple[str, Shown | None]:
-    """Return the kind of place and what stands there; None for what is only listed."""
+def _show(run_id: str, file: File, content: bytes, left: int) -> tuple[str, Shown | None]:
+    """Return the kind of place and what stands there; None for what is only listed.
+
+    Raises:
+        OverBudgetError: decoding it costs too much, or more than the `left` bytes of a page.
+    """
     suffix = paths.suffix(file.path)
     if suffix in images.SHOWN and (part := _image(file, content, suffix)) is not None:
         return "images", part
-    if suffix == "json" and vega_spec(content) is not None:
-        name = f"figure-{paths.digest(file.path)}"
-        return "figures", Shown(file, spec=name, script=_script_path(run_id, file))
-    if suffix in tables.SHOWN and (table := tables.preview(content, suffix)) is not None:
+    if suffix not in _DECODED:
+        return "texts", _text(file, content)
+    if len(content) > left:
+        raise OverBudgetError("the page shows enough already")
+    if suffix == "json":
+        return _json(run_id, file, content)
+    if (table := tables.preview(content, suffix)) is not None:
         return "tables", Shown(file, table=table)
-    return "texts", _text(file, content, suffix)
+    return "texts", _text(file, content)
 
 
 def _image(file: File, content: bytes, suffix: str) -> Shown | None:
     size = images.dimensions(content)
     width, height = size or (None, None)
     if suffix != "svg":
+        if size:
+            images.check(size)
         return Shown(file, source=file.target or "", width=width, height=height) if size else None
-    if len(content) > _INLINE_SVG_BYTES:
+    if not drawings.check(content):
         return None
     source = f"data:image/svg+xml;base64,{base64.b64encode(content).decode()}"
     return Shown(file, source=source, width=width, height=height)
 
 
-def _text(file: File, content: bytes, suffix: str) -> Shown | None:
+def _json(run_id: str, file: File, content: bytes) -> tuple[str, Shown | None]:
+    try:
+        value = budgets.json_value(content)
+    except ValueError:
+        return "texts", _text(file, content)
+    if _is_spec(value, content):
+        name = f"figure-{paths.digest(file.path)}"
+        return "figures", Shown(file, spec=name, script=_script_path(run_id, file))
+    if (table := tables.from_json(value)) is not None:
+        return "tables", Shown(file, table=table)
+    return "texts", _text(file, content, texts.pretty(value))
+
+
+def _text(file: File, content: bytes, excerpt: texts.Excerpt | None = None) -> Shown | None:
     name = file.path.rsplit("/", 1)[-1]
-    if (suffix not in _TEXTS and "." in name) or b"\x00" in content[:4096] or not content:
-        return None
-    text = content[: _TEXT_CHARACTERS * 4].decode("utf-8", "replace")
-    if suffix == "json":
-        text = _pretty(content) or text
-    return Shown(file, text=text[:_TEXT_CHARACTERS], cut=len(text) > _TEXT_CHARACTERS)
+    excerpt = excerpt or texts.excerpt(content, paths.suffix(file.path), named="." in name)
+    return Shown(file, text=excerpt.text, cut=excerpt.is_cut) if excerpt else None
 
 
-def _pretty(content: bytes) -> str | None:
-    try:
-        return json.dumps(json.loads(content), indent=2, ensure_ascii=False)
-    except (ValueError, RecursionError):
-        return None
-
-
-def vega_spec(content: bytes) -> dict[str, Any] | None:
-    """Return a Vega-Lite specification that needs nothing from elsewhere; None for other JSON."""
-    try:
-        spec = json.loads(content)
-        schema = str(spec["$schema"])
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return None
-    if not schema.startswith("https://vega.github.io/schema/vega-lite/") or _loads(spec):
-        return None
-    return {key: value for key, value in spec.items() if key != "usermeta"}
-
-
-def _loads(value: object) -> bool:
-    """Whether any part of a specification names a URL: a page loads nothing from elsewhere."""
-    if isinstance(value, dict):
-        return "url" in value or any(_loads(item) for item in value.values())
-    return isinstance(value, list) and any(_loads(item) for item in value)
+def _is_spec(value: object, content: bytes) -> bool:
+    return len(content) <= budgets.SPEC_BYTES and specs.vega_spec(value) is not None
 
 
 def _script_path(run_id: str, file: File) -> str:
@@ -280,7 +275,10 @@ def _script_path(run_id: str, file: File) -> str:
 
 def _spec_script(folder: Path, file: File, allow: Collection[str]) -> str | None:
     content = _copied(folder, file, allow)
-    spec = None if content is None else vega_spec(content)
-    if spec is None:
+    if content is None:
         return None
-    return data_script(f"figure-{paths.digest(file.path)}", spec)
+    try:
+        spec = specs.vega_spec(budgets.json_value(content))
+    except (ValueError, OverBudgetError):
+        return None
+    return None if spec is None else data_script(f"figure-{paths.digest(file.path)}", spec)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tracksite import paths
+from tracksite.budgets import OverBudgetError
 from tracksite.masking import MASK, find, names
 from tracksite.masking.files import holds_secrets
 from tracksite.masking.judged import is_secret
@@ -41,7 +42,10 @@ def by_content(path: str, content: bytes, allow: Collection[str]) -> str:
     if _is_text(head) and (found := find(head.decode(errors="replace"), allow=allow)):
         return found[0].why
     suffix = paths.suffix(path)
-    shown = tables.preview(content, suffix) if suffix in tables.SHOWN else None
+    try:
+        shown = tables.preview(content, suffix) if suffix in tables.SHOWN else None
+    except OverBudgetError:  # no page shows it as a table either
+        shown = None
     return NAMED_COLUMN if shown is not None and table(shown, allow) != shown else ""
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 import struct
 
+from tracksite.budgets import IMAGE_PIXELS, IMAGE_SEGMENTS, OverBudgetError
+
 # Extension → media type of what a page shows in place.
 SHOWN = {
     "png": "image/png",
@@ -19,7 +21,8 @@ SHOWN = {
 }
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # JPEG markers that hold a size
 _LARGEST = 50_000
-_SVG_VIEW = re.compile(rb"<svg[^>]*?\sviewBox=[\"']\s*\S+[\s,]+\S+[\s,]+([\d.]+)[\s,]+([\d.]+)")
+_SVG_HEAD = 4096  # bytes that its first tag ends in
+_SVG_VIEW = re.compile(rb"\sviewBox=([\"'])([^\"']*)\1")
 
 Size = tuple[int, int]
 
@@ -28,9 +31,15 @@ def dimensions(content: bytes) -> Size | None:
     """Return (width, height) in pixels of a PNG, GIF, JPEG, WebP or SVG; None for anything else."""
     try:
         size = _dimensions(content)
-    except (struct.error, IndexError, ValueError):
+    except (struct.error, IndexError, ValueError, OverflowError):
         return None
     return size if size and all(0 < it <= _LARGEST for it in size) else None
+
+
+def check(size: Size) -> None:
+    """Raise OverBudgetError for an image that a browser could only hold in too much memory."""
+    if size[0] * size[1] > IMAGE_PIXELS:
+        raise OverBudgetError(f"an image of {size[0]:,} × {size[1]:,} pixels is not shown")
 
 
 def _dimensions(content: bytes) -> Size | None:
@@ -42,8 +51,16 @@ def _dimensions(content: bytes) -> Size | None:
         return _jpeg(content)
     if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
         return _webp(content)
-    view = _SVG_VIEW.search(content[:4096])
-    return (round(float(view[1])), round(float(view[2]))) if view else None
+    return _svg(content[:_SVG_HEAD])
+
+
+def _svg(head: bytes) -> Size | None:
+    _, _, rest = head.partition(b"<svg")
+    view = _SVG_VIEW.search(rest.partition(b">")[0])
+    if view is None:
+        return None
+    _, _, width, height = view[2].replace(b",", b" ").split()
+    return round(float(width)), round(float(height))
 
 
 def _pair(form: str, content: bytes, at: int) -> Size:
@@ -53,7 +70,9 @@ def _pair(form: str, content: bytes, at: int) -> Size:
 
 def _jpeg(content: bytes) -> Size | None:
     at = 2
-    while at < len(content) - 9:
+    for _ in range(IMAGE_SEGMENTS):
+        if at >= len(content) - 9:
+            break
         if content[at] != 0xFF:  # noqa: PLR2004 - every marker begins with it
             return None
         if content[at + 1] in _FRAMES:

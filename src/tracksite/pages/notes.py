@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup, escape
 
+from tracksite.budgets import NOTES_CHARACTERS
+from tracksite.visible import visible
+
 if TYPE_CHECKING:
     from collections.abc import MutableMapping, Sequence
 
@@ -23,20 +26,22 @@ _TAGS = {
 
 _HEADING_SHIFT = 2  # the page has h1 and h2 already
 _DEEPEST = 6
-LONGEST = 200_000
+_CUT = f"Only the first {NOTES_CHARACTERS:,} characters are shown here."
 
 
 def html(markdown: str | None) -> Markup:
     """Return Markdown (CommonMark, with tables and strikethrough) as sanitised HTML.
 
     HTML inside the text is shown as text. Images become links, because a page loads nothing from
-    elsewhere. Text beyond `LONGEST` characters is left out.
+    elsewhere. Text beyond `budgets.NOTES_CHARACTERS` is left out, which is said.
     """
     import nh3
 
     if not markdown or not markdown.strip():
         return Markup("")
-    rendered = _parser().render(markdown[:LONGEST])
+    rendered = _parser().render(visible(markdown[:NOTES_CHARACTERS]))
+    if len(markdown) > NOTES_CHARACTERS:
+        rendered += f"<p><em>{_CUT}</em></p>"
     return Markup(  # noqa: S704 - nh3 has just cleaned it
         nh3.clean(
             rendered,

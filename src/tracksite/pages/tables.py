@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import io
-import json
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from tracksite import schema
+from tracksite.budgets import CELL_CHARACTERS, OverBudgetError
 from tracksite.charts.numbers import number
+from tracksite.pages import csv_head, parquet_head
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-SHOWN = frozenset({"csv", "tsv", "parquet", "json"})
+SHOWN = frozenset({"csv", "tsv", "parquet"})
 ROWS, COLUMNS = 10, 12
-_LONGEST_CELL = 120
-# How programs write numbers. Codes and hashes such as 00501, 12e5 and 1.10 are texts.
-_WRITTEN = re.compile(
-    r"-?(?:(?:0|[1-9][0-9]*)(?:\.(?:0|[0-9]*[1-9]))?|[1-9](?:\.[0-9]*[1-9])?[eE][+-]?[0-9]+)"
-)
+_LARGEST = 2**63  # a whole number from there on is shown as its text says
 
 
 @dataclass(frozen=True)
@@ -51,77 +45,78 @@ class Preview:
 
 
 def preview(content: bytes, suffix: str) -> Preview | None:
-    """Return the first rows of a table, or None when the bytes are no table of that kind."""
+    """Return the first rows of a CSV, TSV or Parquet file; None when the bytes are no such table.
+
+    Raises:
+        OverBudgetError: they would cost too much to decode.
+    """
     try:
-        frame, count = _read(content, suffix)
+        if suffix == "parquet":
+            frame, width, count = parquet_head.head(content, ROWS, COLUMNS)
+            return _preview(frame.columns, list(frame.iter_rows()), width, count)
+        return _from_csv(content, "\t" if suffix == "tsv" else ",")
+    except OverBudgetError:
+        raise
     except (Exception, pl.exceptions.PanicException):  # noqa: BLE001 - any bytes may come
         return None
-    if frame is None or not frame.width:
-        return None
-    shown = frame[:, :COLUMNS].head(ROWS)
-    if suffix in ("csv", "tsv"):
-        shown = shown.with_columns(map(_as_written, shown))
-    return Preview(
-        columns=tuple(_short(name) for name in shown.columns),
-        rows=tuple(tuple(map(_cell, row)) for row in shown.iter_rows()),
-        more_columns=frame.width - shown.width,
-        more_rows=None if count is None else count - shown.height,
-    )
 
 
-def _read(content: bytes, suffix: str) -> tuple[pl.DataFrame | None, int | None]:
-    """Return the first rows, and how many there are where that is known."""
-    if suffix == "parquet":
-        frame = pl.read_parquet(io.BytesIO(content))
-        return frame, frame.height
-    if suffix == "json":
-        return _from_json(json.loads(content))
-    separator = "\t" if suffix == "tsv" else ","
-    frame = pl.read_csv(
-        io.BytesIO(content),
-        separator=separator,
-        truncate_ragged_lines=True,
-        infer_schema=False,
-    )
-    return frame, frame.height
-
-
-def _as_written(texts: pl.Series) -> pl.Series:
-    """Return texts as numbers where all are written as numbers are, and no digit is lost so."""
-    values = [None if text is None else schema.number(text) for text in texts]
-    for text, value in zip(texts, values, strict=True):
-        lost = value is None or abs(value) >= schema.EXACT
-        if text is not None and (lost or not _WRITTEN.fullmatch(text)):
-            return texts
-    return pl.Series(texts.name, values, dtype=pl.Float64)
-
-
-def _from_json(value: object) -> tuple[pl.DataFrame | None, int | None]:
+def from_json(value: object) -> Preview | None:
     """Return rows as {"columns": […], "data": [[…]]} (as logged), or as a list of objects."""
     if isinstance(value, dict) and set(value) >= {"columns", "data"}:
-        rows = value["data"]
-        return _frame(value["columns"], rows[:ROWS]), len(rows)
-    if isinstance(value, list) and value and all(isinstance(row, dict) for row in value[:ROWS]):
+        names, rows = value["columns"], value["data"]
+    elif isinstance(value, list) and value and all(isinstance(row, dict) for row in value[:ROWS]):
         names = list(dict.fromkeys(key for row in value[:ROWS] for key in row))
-        rows = [[row.get(name) for name in names] for row in value[:ROWS]]
-        return _frame(names, rows), len(value)
-    return None, None
+        rows = value
+    else:
+        return None
+    if not (isinstance(names, list) and isinstance(rows, list)):
+        return None
+    shown = [_ordered(row, names) for row in rows[:ROWS]]
+    if not all(len(row) >= len(names) for row in shown):
+        return None
+    return _preview(names, [row[: len(names)] for row in shown], len(names), len(rows))
 
 
-def _frame(names: Sequence[Any], rows: Sequence[Sequence[Any]]) -> pl.DataFrame:
-    columns = {str(name): [row[at] for row in rows] for at, name in enumerate(names)}
-    return pl.DataFrame(
-        {name: pl.Series(values, dtype=pl.Object) for name, values in columns.items()}
+def _ordered(row: object, names: Sequence[Any]) -> Sequence[object]:
+    if isinstance(row, dict):
+        return [row.get(str(name)) for name in names]
+    return row if isinstance(row, list) else []
+
+
+def _from_csv(content: bytes, separator: str) -> Preview | None:
+    records, count = csv_head.head(content, separator, ROWS)
+    if not records or not records[0]:
+        return None
+    names, width = records[0], len(records[0])
+    rows = [[*record[:width], *[""] * (width - len(record))] for record in records[1:] if record]
+    columns = [csv_head.values([row[at] for row in rows]) for at in range(min(width, COLUMNS))]
+    return _preview(names, list(zip(*columns, strict=True)), width, count)
+
+
+def _preview(
+    names: Sequence[object], rows: Sequence[Sequence[object]], width: int, count: int | None
+) -> Preview | None:
+    """Return what is shown of the first rows of a table of `width` columns and `count` rows."""
+    shown = [row[:COLUMNS] for row in rows[:ROWS]]
+    if not width:
+        return None
+    return Preview(
+        columns=tuple(_short(name) for name in names[:COLUMNS]),
+        rows=tuple(tuple(map(_cell, row)) for row in shown),
+        more_columns=max(0, width - COLUMNS),
+        more_rows=None if count is None else max(0, count - len(shown)),
     )
 
 
 def _cell(value: object) -> Cell:
     if value is None:
         return Cell("", is_number=False)
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if isinstance(value, float) or (type(value) is int and abs(value) < _LARGEST):
         return Cell(number(value), is_number=True)
-    return Cell(_short(str(value)), is_number=False)
+    return Cell(_short(value), is_number=False)
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= _LONGEST_CELL else f"{text[:_LONGEST_CELL]}…"
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= CELL_CHARACTERS else f"{text[:CELL_CHARACTERS]}…"

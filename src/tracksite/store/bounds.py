@@ -11,6 +11,16 @@ import io
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
+from tracksite.budgets import (
+    EXPANSION,
+    FILE_BYTES,
+    FOOTER_BYTES,
+    MOST_COLUMNS,
+    PATCH_BYTES,
+    PLAIN_BYTES,
+    SHALLOW_BYTES,
+    VALUE_BYTES,
+)
 from tracksite.errors import DamageError
 from tracksite.schema import FORMAT, FORMAT_KEY, FORMATS
 
@@ -20,14 +30,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-PATCH_BYTES = 1 << 28  # a patch, decoded: most are kilobytes
-FILE_BYTES = 1 << 33  # points, or a pack, decoded: about 80 million points
 MOST_BYTES = {"runs": PATCH_BYTES, "points": FILE_BYTES}  # of a part, decoded and as it lies
-FOOTER_BYTES = 1 << 20
-VALUE_BYTES = 16  # of one decoded value, besides its text: what Arrow takes for a view of a text
-MANIFEST_BYTES = 1 << 26
-MOST_COLUMNS = 1 << 10  # far more than any schema of the format
-SHALLOW_BYTES = 1 << 14  # of a footer that is too short to be nested dangerously deep
 _REPEATED = ("run_id", "key", "part")  # columns of points
 _TAIL = 8  # length of the footer, and "PAR1"
 
@@ -47,6 +50,8 @@ def open_parquet(
     content: bytes | Source,
     schema: Callable[[int], pa.Schema],
     most_bytes: int = FILE_BYTES,
+    *,
+    plain_bytes: int = PLAIN_BYTES["packs"],
 ) -> pq.ParquetFile:
     """Return an opened Parquet file that is sound enough to be decoded.
 
@@ -55,6 +60,8 @@ def open_parquet(
         content: its bytes, or a binary file of them.
         schema: gives the columns that it has to have in a format.
         most_bytes: how much it may be when it is decoded.
+        plain_bytes: how much of that it may be however small it is; what expands further has to
+            have a byte for each `EXPANSION` bytes. What is logged has, unless all is the same.
 
     Raises:
         DamageError: it is no Parquet, of another format, has other columns or expands too far.
@@ -62,7 +69,7 @@ def open_parquet(
     import pyarrow.parquet as pq
 
     source: Source = io.BytesIO(content) if isinstance(content, bytes) else content
-    _check_length(file, source)
+    size = check_length(file, source)
     try:
         opened = pq.ParquetFile(
             _buffer(content),
@@ -73,8 +80,15 @@ def open_parquet(
         raise DamageError(f"{file} is not Parquet ({error}): restore it from a copy.") from error
     number = _format_of(file, opened.metadata)
     _check_columns(file, opened.metadata.schema, _columns(schema, number))
-    _check_size(file, opened.metadata, most_bytes)
+    expanded = max(plain_bytes, EXPANSION * size)
+    _check_size(file, opened.metadata, min(most_bytes, expanded))
     return opened
+
+
+def may_be_read(points: pa.Table, size: int) -> bool:
+    """Return whether a reader takes a `points` part of so many bytes that holds these points."""
+    decoded = points.nbytes + VALUE_BYTES * points.num_columns * points.num_rows
+    return bool(decoded <= max(PLAIN_BYTES["points"], EXPANSION * size))
 
 
 def check_format(file: str, found: str) -> int:
@@ -99,7 +113,12 @@ def _texts(schema: pa.Schema) -> list[str]:
     return [name for name in schema.names if schema.names[1] == "key" and name in _REPEATED]
 
 
-def _check_length(file: str, source: Source) -> None:
+def check_length(file: str, source: Source) -> int:
+    """Return how many bytes a Parquet file has; its footer can be parsed at little cost.
+
+    Raises:
+        DamageError: it has no footer, or one that is too long or too deep.
+    """
     size = source.seek(0, io.SEEK_END)
     source.seek(max(0, size - _TAIL))
     length = int.from_bytes(source.read(_TAIL)[:4], "little")
@@ -116,6 +135,7 @@ def _check_length(file: str, source: Source) -> None:
         if schema_elements(file, source.read(length)) > MOST_COLUMNS:
             raise DamageError(f"{file} has more columns than the format has: remove it.")
     source.seek(0)
+    return size
 
 
 def _format_of(file: str, metadata: pq.FileMetaData) -> int:

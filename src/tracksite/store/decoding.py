@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from tracksite.budgets import PLAIN_BYTES
 from tracksite.errors import DamageError
 from tracksite.schema import FORMAT, FORMATS, Problem, points_schema, runs_schema
 from tracksite.store import bounds, formats, packs, parts, remembered, verdicts
@@ -120,8 +121,9 @@ def checked(folder: Path, part: parts.PartName, *, known: bool = False) -> bytes
     content = parts.read_checked(folder, part)
     if not known:
         schema = runs_schema if part.table == "runs" else points_schema
-        most = bounds.MOST_BYTES[part.table]
-        _check_points_owner(part, bounds.open_parquet(part.file, content, schema, most))
+        most, plain = bounds.MOST_BYTES[part.table], PLAIN_BYTES[part.table]
+        opened = bounds.open_parquet(part.file, content, schema, most, plain_bytes=plain)
+        _check_points_owner(part, opened)
     return content
 
 

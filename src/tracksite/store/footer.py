@@ -7,11 +7,14 @@ elements of the schema are counted first.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from tracksite.errors import DamageError
 
 _SCHEMA = 2  # the field of FileMetaData that holds the schema, a list
 _BOOLS, _BYTE, _INTS, _DOUBLE, _BINARY = (1, 2), 3, (4, 5, 6), 7, 8
 _LISTS, _STRUCT = (9, 10), 12
+_PAGE_KINDS = (5, 7, 8)  # fields of PageHeader: one struct for each kind of page
 _DEEPEST = 32  # far more than FileMetaData nests
 
 
@@ -27,11 +30,68 @@ def schema_elements(file: str, footer: bytes) -> int:
         raise DamageError(f"{file} is not Parquet (its footer): restore it from a copy.") from error
 
 
+@dataclass(frozen=True)
+class PageHeader:
+    """What the header of a page says.
+
+    Attributes:
+        kind: 0 and 3 are data, 2 is a dictionary.
+        size: bytes of the page, decompressed.
+        compressed: bytes of it as it lies.
+        values: how many there are, nulls too.
+        end: where the header ends.
+    """
+
+    kind: int
+    size: int
+    compressed: int
+    values: int
+    end: int
+
+
+def page_header(content: bytes, at: int) -> PageHeader:
+    """Return what the header of a page says, at this place of a Parquet file.
+
+    Raises:
+        DamageError: there is none.
+    """
+    try:
+        return _Walk(content, at).page_header()
+    except (IndexError, RecursionError) as error:
+        raise DamageError(f"there is no page of Parquet at byte {at}: restore the file.") from error
+
+
 class _Walk:
     """A place in the bytes of a footer, and how to move it past values."""
 
-    def __init__(self, footer: bytes) -> None:
-        self._bytes, self._at = footer, 0
+    def __init__(self, footer: bytes, at: int = 0) -> None:
+        self._bytes, self._at = footer, at
+
+    def page_header(self) -> PageHeader:
+        """Return what the PageHeader here says."""
+        found = self._numbers(inside=_PAGE_KINDS)
+        kind, size, compressed = (found.get(number, 0) for number in (1, 2, 3))
+        values = max((found.get(-number, 0) for number in _PAGE_KINDS), default=0)
+        if min(kind, size, compressed, values) < 0:
+            raise IndexError
+        return PageHeader(kind, size, compressed, values, self._at)
+
+    def _numbers(self, inside: tuple[int, ...] = ()) -> dict[int, int]:
+        """Return the whole numbers of a struct by field, the greatest of each.
+
+        Of the structs `inside` it, which have these fields, the first number, by minus the field.
+        """
+        found: dict[int, int] = {}
+        number = 0
+        while kind := (head := self._byte()) & 15:
+            number = number + (head >> 4) if head >> 4 else self._signed()
+            if kind in _INTS:
+                found[number] = max(self._signed(), found.get(number, 0))
+            elif kind == _STRUCT and number in inside:
+                found[-number] = max(self._numbers().get(1, 0), found.get(-number, 0))
+            else:
+                self._pass(kind, 1)
+        return found
 
     def schema_elements(self) -> int:
         """Return the greatest length of the schema: a field may come more than once."""

@@ -13,9 +13,10 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from tracksite.budgets import MANIFEST_BYTES
 from tracksite.errors import DamageError
 from tracksite.schema import FORMAT, FORMATS, Problem
-from tracksite.store import bounds, doubled, listing, parts
+from tracksite.store import doubled, listing, parts
 from tracksite.store.ids import new_run_id
 
 if TYPE_CHECKING:
@@ -174,7 +175,7 @@ def read(root: Path, name: str) -> Manifest:
     """
     path = root / "manifest" / name
     try:
-        if path.stat().st_size > bounds.MANIFEST_BYTES:
+        if path.stat().st_size > MANIFEST_BYTES:
             raise DamageError(f"{path} is larger than any manifest: restore it from a copy.")
         content, mended = doubled.decode(str(path), path.read_bytes())
         if content["format"] not in FORMATS:

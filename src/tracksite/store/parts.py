@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from tracksite.errors import DamageError
 from tracksite.schema import FORMAT, FORMAT_KEY, points_schema
 from tracksite.store import system
-from tracksite.store.bounds import MOST_BYTES
+from tracksite.store.bounds import MOST_BYTES, may_be_read
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -82,15 +82,24 @@ def encode(table: pa.Table) -> bytes:
     """Return the table as Parquet bytes: page checksums, row groups of 64k rows.
 
     It is compressed with zstd of level 1, or with Snappy where it is small: to make a zstd frame
-    for each column takes longer than all else then, and the file becomes no smaller by it.
+    for each column takes longer than all else then, and the file becomes no smaller by it. Millions
+    of points that are all the same are not compressed: a reader would take the file for a bomb.
     """
+    of_points = table.schema.names == points_schema().names
+    options = POINTS_OPTIONS if of_points else RUNS_OPTIONS
+    if table.nbytes < SMALL_BYTES:
+        options = {**options, "compression": "snappy", "compression_level": None}
+    content = _written(table, options)
+    if of_points and not may_be_read(table, len(content)):
+        content = _written(table, {**options, "compression": "none", "compression_level": None})
+    return content
+
+
+def _written(table: pa.Table, options: dict[str, Any]) -> bytes:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     sink = pa.BufferOutputStream()
-    options = POINTS_OPTIONS if table.schema.names == points_schema().names else RUNS_OPTIONS
-    if table.nbytes < SMALL_BYTES:
-        options = {**options, "compression": "snappy", "compression_level": None}
     with pq.ParquetWriter(sink, table.schema, **options) as writer:
         writer.write_table(table, row_group_size=65_536)
         writer.add_key_value_metadata({FORMAT_KEY: str(FORMAT).encode()})

@@ -8,10 +8,10 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
+from tracksite.budgets import PATCH_BYTES
 from tracksite.errors import DamageError
 from tracksite.schema import FORMAT, FORMATS, SCALAR_FIELDS
 from tracksite.store import clock
-from tracksite.store.bounds import PATCH_BYTES
 from tracksite.store.livelog import LENGTH, MOST_KEYS, PATCH, SERIES, SERIES_HEAD, SLOT
 from tracksite.store.patches import merge
 from tracksite.store.points import Points

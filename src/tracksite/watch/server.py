@@ -1,7 +1,8 @@
 """The HTTP server of `tracksite watch`: for this machine alone, and it only reads.
 
-It listens on 127.0.0.1, and answers only requests whose Host is a name of the loopback:
+It listens on 127.0.0.1, and answers only requests whose one Host is a name of the loopback:
 a page of another site that points its own name at 127.0.0.1 (DNS rebinding) gets nothing.
+Of the folder it serves what a build writes: nothing that is hidden. Connections are bounded.
 Cross-Origin-Resource-Policy keeps other sites from loading the data scripts.
 
     /-/events     server-sent events: one `News` at once, then each newer one
@@ -15,6 +16,7 @@ import contextlib
 import mimetypes
 import re
 import socketserver
+import threading
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
@@ -34,6 +36,8 @@ HOST = "127.0.0.1"
 FIRST_PORT, PORTS = 8777, 20
 _LOOPBACK = re.compile(r"(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]{1,5})?", re.IGNORECASE)
 _PING_S = 15.0
+MOST_CONNECTIONS = 200  # at once: a browser opens six, and each tab that leads one more
+_BUSY = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 _OWN = {
     "watch.js": "js/watch.js",
     "watch.css": "css/watch.css",
@@ -61,6 +65,7 @@ class Server(ThreadingHTTPServer):
 
     def __init__(self, site: Path, feed: Feed, port: int) -> None:
         self.site, self.feed = site, feed
+        self._room = threading.BoundedSemaphore(MOST_CONNECTIONS)
         super().__init__((HOST, port), _Handler)
 
     @property
@@ -77,6 +82,26 @@ class Server(ThreadingHTTPServer):
         """Bind without asking a name server who we are, as HTTPServer would."""
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = HOST, self.port
+
+    def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - the base's
+        """Answer a connection in a thread of its own; one too many is told so, and closed."""
+        if self._room.acquire(blocking=False):
+            try:
+                super().process_request(request, client_address)
+            except RuntimeError:  # the system gives no more threads
+                self._room.release()
+                raise
+            return
+        with contextlib.suppress(OSError):
+            request.sendall(_BUSY)
+        self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:  # noqa: ANN401
+        """Answer a connection, and make room for another one when it ends."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._room.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - the base's
         """Say nothing of connections that a browser dropped."""
@@ -126,7 +151,12 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing: the terminal tells of builds."""
 
     def _answer(self) -> None:
-        if not is_loopback_host(self.headers.get("Host")):
+        hosts = self.headers.get_all("Host", [])
+        if len(hosts) != 1:
+            refusal = b"A request has one Host (RFC 9112, 3.2).\n"
+            self._send(HTTPStatus.BAD_REQUEST, "text/plain", refusal)
+            return
+        if not is_loopback_host(hosts[0]):
             refusal = b"tracksite watch answers only as localhost or 127.0.0.1.\n"
             self._send(HTTPStatus.MISDIRECTED_REQUEST, "text/plain", refusal)
             return
@@ -145,6 +175,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._missing(name)
 
     def _file(self, name: str) -> None:
+        if _is_hidden(name):
+            self._missing(name)
+            return
         site = self.server.site
         index = f"{name.removesuffix('/')}/index.html".removeprefix("/")
         try:
@@ -223,6 +256,11 @@ class _Handler(BaseHTTPRequestHandler):
                 news = self.server.feed.wait(serial, _PING_S)
                 serial = news.serial if news else serial
                 self.wfile.write(f"data: {news.to_json()}\n\n".encode() if news else b":\n\n")
+
+
+def _is_hidden(name: str) -> bool:
+    """Whether a file, or a folder above it, is hidden: a build writes none that is served."""
+    return any(part.startswith(".") for part in name.split("/"))
 
 
 def _is_logged(name: str) -> bool:

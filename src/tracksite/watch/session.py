@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 LIVE_POLL_S = 0.1  # points that are logged through mapped memory wake nobody
 YOUNG_S = 10.0  # a living writer sets the time of its log each second
 IDLE_POLL_S = 2.0  # for file systems that report no changes
+RETRY_S, MOST_RETRY_S = 2.0, 60.0  # until a build that failed is tried again, doubled each time
 _POLL_SHARE = 10  # looking at the store takes at most a tenth of the time
 
 
@@ -108,7 +109,7 @@ def _keep_up(
         now = time.monotonic()
         if state != seen:
             settle, seen = settle.changed(now), state
-        due_at = settle.due_at()
+        due_at = builder.retry_at if settle.due_at() is None else settle.due_at()
         if due_at is not None and due_at <= now:
             builder.build()
             settle = settle.built(now, time.monotonic())
@@ -174,6 +175,9 @@ class _Builder:
         self._feed, self._tell = feed, tell
         self.troubled: frozenset[str] = frozenset()  # runs of which the last build missed files
         self._known = False  # whether the open pages can know what a build changed
+        self.retry_at: float | None = None  # when to try again, though nothing changed
+        self._reason = ""  # why the last build failed; "" when it did not
+        self._retry_s = RETRY_S
 
     def build(self) -> None:
         """Build once; a failure is told, never raised."""
@@ -186,18 +190,25 @@ class _Builder:
             return
         self.troubled = frozenset(it.run_id for it in report.problems if it.run_id is not None)
         changed = (*report.written, *report.removed)
-        self._feed.built(tuple(map(str, changed)) if self._known else None)
-        if changed or not self._known:
+        news = bool(changed or self._reason or not self._known)
+        known = self._known and not self._reason  # a page may show why the last one failed
+        self._feed.built(tuple(map(str, changed)) if known else None)
+        if news:
             self._tell.built(report, time.monotonic() - began)
-        self._known = True
+        self._known, self._reason = True, ""
+        self.retry_at, self._retry_s = None, RETRY_S
 
     def _tell_failure(self, error: BaseException) -> None:
-        if isinstance(error, TracksiteError):
-            self._feed.failed(str(error))
-            self._tell.failed(str(error))
-        else:
-            self._feed.failed(f"{type(error).__name__}: {error}")
-            self._tell.failed("".join(traceback.format_exception(error)))
+        """Tell why a build failed, once, and say when it is tried again: a disk may have room."""
+        known = isinstance(error, TracksiteError)
+        reason = str(error) if known else f"{type(error).__name__}: {error}"
+        self._feed.failed(reason)
+        if reason != self._reason:
+            told = reason if known else "".join(traceback.format_exception(error))
+            self._tell.failed(told)
+        self._reason = reason
+        self.retry_at = time.monotonic() + self._retry_s
+        self._retry_s = min(2 * self._retry_s, MOST_RETRY_S)
 
 
 class _Wake:

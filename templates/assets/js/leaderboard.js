@@ -85,7 +85,7 @@
     }
 
     function cell(column, item) {
-      const text = shownText(column, item);
+      const text = tracksite.visible(shownText(column, item));
       const row = item.rows ? item.rows[0] : item.row;
       if (column.id === "name") return nameCell(item, text);
       const made = el("td", { class: isNumber(column) ? "num" : null });

@@ -167,7 +167,8 @@
     }
 
     // A long name breaks in two after a separator, as near to its middle as it can.
-    function titleLines(context, { column: { label } }) {
+    function titleLines(context, { column }) {
+      const label = tracksite.visible(column.label);
       const most = STEP - 12;
       if (context.measureText(label).width <= most) return [label];
       const breaks = [...label.matchAll(/[/_.:\s-]+/g)].map((found) => found.index + found[0].length).filter((at) => at < label.length);
@@ -199,7 +200,7 @@
         const last = n === axes.length - 1;
         context.textAlign = last ? "left" : "right";
         for (const [at, label] of axis.ticks) {
-          const shown = shorten(context, label, MOST_LABEL);
+          const shown = shorten(context, tracksite.visible(label), MOST_LABEL);
           const [from, y, long] = [last ? x + GAP : x - GAP, yOf(at), context.measureText(shown).width];
           context.globalAlpha = 0.88;
           context.fillStyle = bg;

@@ -2,7 +2,7 @@
 // beside the best one, and the best run's params beside this one's. The page reads well without it.
 (() => {
   "use strict";
-  const { el, number, mount, use } = tracksite;
+  const { el, number, visible, mount, use } = tracksite;
   let standing = null;
 
   // `values` is sorted, best first, and has for each run the best value of those that tie with it:
@@ -15,9 +15,9 @@
     const node = document.querySelector(`[data-standing="${name}"]`);
     if (!node) return;
     const [title, shown, below] = node.children;
-    title.textContent = label;
+    title.textContent = visible(label);
     shown.textContent = value;
-    below.replaceChildren(...[note].flat());
+    below.replaceChildren(...[note].flat().map((it) => (typeof it === "string" ? visible(it) : it)));
     node.hidden = false;
   };
   const ownValue = (metric) => {
@@ -56,7 +56,7 @@
       const own = row.cells[1];
       known.add(row.dataset.param);
       row.append(el("td", { class: own.className, "data-best": true }, theirs ?? "–"));
-      row.classList.toggle("differs", theirs !== own.textContent);
+      row.classList.toggle("differs", visible(theirs ?? "–") !== own.textContent);
     }
     for (const key of Object.keys(best.params).filter((name) => !known.has(name)).sort()) {
       table.tBodies[0].append(el("tr", { class: "differs" },

@@ -19,7 +19,27 @@
     if (stored.has(name)) fn(stored.get(name));
   };
 
+  // ---- texts: what nobody would see is shown, as visible.py does -----------------------------
+  const EMOJI = "\\u2190-\\u27bf\\u2900-\\u2bff\\u{1f000}-\\u{1faff}";
+  const SCRIPTS = "\\u0620-\\u06ff\\u0750-\\u077f\\u08a0-\\u0dff\\u1000-\\u109f\\u1780-\\u17b3";
+  const IDEOGRAPHS = "\\u3400-\\u9fff\\uf900-\\ufaff\\u{20000}-\\u{3fffd}";
+  const PLANES = Array.from({ length: 16 }, (_, at) => `\\u{${(at + 1).toString(16)}fffe}\\u{${(at + 1).toString(16)}ffff}`);
+  const HIDDEN = new RegExp([
+    `(?<=[${EMOJI}#*0-9©®‼⁉™ℹ〰〽㊗㊙])[\\ufe0e\\ufe0f]`,
+    `(?<=[${EMOJI}\\ufe0f])\\u200d(?=[${EMOJI}])`,
+    `(?<=[${SCRIPTS}])[\\u200c\\u200d](?=[${SCRIPTS}])`,
+    `(?<=[${IDEOGRAPHS}])[\\ufe00-\\ufe0f\\u{e0100}-\\u{e01ef}]`,
+    "([\\0-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f\\xad\\u034f\\u061c\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f"
+    + "\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u206f\\u2800\\u3164\\ud800-\\udfff\\ufdd0-\\ufdef\\ufe00-\\ufe0f"
+    + "\\ufeff\\uffa0\\ufff0-\\ufffb\\ufffe\\uffff\\u{13430}-\\u{1343f}\\u{1bca0}-\\u{1bca3}"
+    + `\\u{1d173}-\\u{1d17a}\\u{e0000}-\\u{e0fff}${PLANES.join("")}])`,
+  ].join("|"), "gu");
+  const visible = (text) => text.replace(HIDDEN, (needed, hidden) => (hidden === undefined
+    ? needed : `[U+${hidden.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}]`));
+
   // ---- DOM ----------------------------------------------------------------------------------
+  const READ = new Set(["title", "aria-label", "alt", "placeholder"]); // attributes that people read
+  const shown = (child) => (typeof child === "string" ? visible(child) : child);
   const SVG = "http://www.w3.org/2000/svg";
   const fill = (node, attributes, children) => {
     for (const [key, value] of Object.entries(attributes ?? {})) {
@@ -27,10 +47,10 @@
       if (key.startsWith("on") && typeof value === "function") {
         node.addEventListener(key.slice(2), value);
       } else {
-        node.setAttribute(key, value === true ? "" : String(value));
+        node.setAttribute(key, value === true ? "" : READ.has(key) ? visible(String(value)) : String(value));
       }
     }
-    node.append(...children.flat().filter((child) => child !== null && child !== undefined));
+    node.append(...children.flat().filter((child) => child !== null && child !== undefined).map(shown));
     return node;
   };
   // el("td", {class: "num"}, "text", node, …): texts become text nodes, never HTML.
@@ -173,6 +193,6 @@
   mounts.push(everyPage);
 
   window.tracksite = Object.freeze({
-    data, use, el, svg, number, duration, ago, colour, isDark, onTheme, recall, remember, mount, refresh,
+    data, use, el, svg, visible, number, duration, ago, colour, isDark, onTheme, recall, remember, mount, refresh,
   });
 })();
