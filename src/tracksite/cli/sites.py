@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tracksite.config import Settings
+    from tracksite.schema import Problem
     from tracksite.site import BuildReport
 
 _MOST_WARNINGS = 20
@@ -114,9 +115,16 @@ def summary(report: BuildReport, seconds: float) -> str:
 def warn(report: BuildReport) -> None:
     """Say what had to be left out."""
     for problem in report.problems[:_MOST_WARNINGS]:
-        say(f"Warning: {problem.message}")
+        say(f"Warning: {_page_of(problem)}: {problem.message}")
     if len(report.problems) > _MOST_WARNINGS:
         say(f"Warning: {len(report.problems) - _MOST_WARNINGS} more; --json names all of them.")
+
+
+def _page_of(problem: Problem) -> str:
+    """Return the page that a problem costs something; where it is none's, the file of the store."""
+    from tracksite import paths
+
+    return problem.path if problem.run_id is None else paths.run_page(problem.run_id)
 
 
 @click.command()

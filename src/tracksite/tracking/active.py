@@ -248,20 +248,21 @@ class ActiveRun(ContentVerbs):
         status: str = "finished",
         *,
         error: str | None = None,
-        ended_at: datetime | None = None,
+        ended_at: int | datetime | None = None,
     ) -> None:
         """End the run; again is no error. Runs nested in it that still run end with it.
 
         Args:
             status: finished, failed or killed, in any case.
             error: the traceback of a failed run.
-            ended_at: when it ended; now when None.
+            ended_at: when it ended: a datetime, or milliseconds since 1970; now when None.
 
         Raises:
-            ArgumentError: another status.
+            ArgumentError: another status, or no time.
             StoreError: something could not be saved.
         """
-        word, at = end_status(status), ended_at or self._now()
+        word = end_status(status)
+        at = self._now() if ended_at is None else check.time_of(ended_at)
         self._stop(word, lambda writer: self._say_end(writer, word, error, at))
 
     def release(self) -> None:
