@@ -65,7 +65,7 @@ def test_odd_runs_can_be_read_listed_and_verified(crowd):
     with tracksite.tracking.target.using(str(store)):
         frame = tracksite.search_runs(search_all_experiments=True)
         assert {*sound} <= {row["run_id"] for row in frame.to_dicts()}
-        for run_id in frame["run_id"]:
+        for run_id in frame["run_id"].head(40):
             run = tracksite.get_run(run_id)
             for key in run.data.metrics:
                 tracksite.get_metric_history(run_id, key).rows()

@@ -9,6 +9,7 @@ import math
 import operator
 import re
 from datetime import UTC, datetime, timedelta
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from tracksite.errors import ArgumentError
@@ -29,6 +30,7 @@ MAX_PATH_PART_BYTES = 240  # most file systems end at 255, and a temporary name 
 INT64 = 2**63
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+_DRIVE = re.compile("[A-Za-z]:")
 # Control characters, line and paragraph separators: a key is one line.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -215,10 +217,15 @@ def point(
 
 
 def artifact_path(value: object) -> str:
-    """Return a relative path with forward slashes that stays inside its folder."""
-    path = _one_line("artifact path", value, MAX_PATH)
+    """Return a relative path, a str or a path of `pathlib`, with forward slashes, as a str.
+
+    Raises:
+        ArgumentError: it would lead out of its folder, or no disk could hold it.
+    """
+    given = value.as_posix() if isinstance(value, PurePath) else value
+    path = _one_line("artifact path", given, MAX_PATH)
     parts = path.split("/")
-    if "\\" in path or ":" in parts[0] or any(part in {"", ".", ".."} for part in parts):
+    if "\\" in path or _DRIVE.match(path) or any(part in {"", ".", ".."} for part in parts):
         raise ArgumentError(
             f"artifact path {path!r} is not a plain relative path: "
             "use forward slashes, and neither '..', '.', a drive nor a slash at either end."
