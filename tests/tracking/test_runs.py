@@ -317,6 +317,11 @@ def test_a_forked_child_logs_but_does_not_end_the_run():
         ("raise ValueError('boom')", "failed", "ValueError: boom"),
         ("raise KeyboardInterrupt", "killed", None),
         ("import sys; sys.exit(0)", "finished", None),
+        ("import sys; sys.exit()", "finished", None),
+        ("import sys; sys.exit(3)", "failed", "SystemExit: 3"),
+        ("import sys; sys.exit('no data')", "failed", "SystemExit: no data"),
+        ("import sys\ntry: sys.exit(3)\nexcept SystemExit: pass", "finished", None),
+        ("import argparse; argparse.ArgumentParser().error('x')", "failed", "SystemExit: 2"),
     ],
 )
 def test_the_end_of_the_process_ends_its_runs(ending, status, error):
@@ -361,6 +366,71 @@ def test_where_runs_go(tmp_path, monkeypatch):
     with tracksite.start_run():
         pass
     assert (tmp_path / "as a path" / "store.json").is_file()
+
+
+def test_processes_that_are_started_log_where_this_one_does(tmp_path):
+    """Store and experiment are chosen for them too, until this process takes its choice back."""
+    tracksite.set_tracking_uri("chosen")
+    tracksite.set_experiment("theirs")
+    done = script("import os, tracksite; os.chdir('/'); tracksite.start_run(run_name='child')")
+    assert done.returncode == 0, done.stderr
+    run = only_run()
+    assert (run.info.run_name, run.info.experiment) == ("child", "theirs")
+    tracksite.set_tracking_uri(None)
+    assert "TRACKSITE_STORE" not in os.environ
+
+
+def test_what_the_environment_said_is_said_again(monkeypatch):
+    """Who takes a choice back finds what was there before; what came later is left alone."""
+    monkeypatch.setenv("TRACKSITE_STORE", "outside")
+    tracksite.set_tracking_uri("one")
+    tracksite.set_tracking_uri("two")
+    tracksite.set_tracking_uri(None)
+    assert os.environ["TRACKSITE_STORE"] == "outside"
+    tracksite.set_tracking_uri("three")
+    os.environ["TRACKSITE_STORE"] = "later"
+    tracksite.set_tracking_uri(None)
+    assert os.environ["TRACKSITE_STORE"] == "later"
+
+
+@pytest.fixture
+def deleted():
+    """Return an experiment that was active, and is deleted."""
+    experiment = tracksite.set_experiment("gone")
+    with tracksite.start_run():
+        pass
+    tracksite.delete_experiment(experiment.experiment_id)
+    return experiment
+
+
+def test_no_run_starts_in_a_deleted_experiment(deleted):
+    """Neither the active one, one that is named, by its id, nor one of the environment."""
+    for where in ({}, {"experiment": "gone"}, {"experiment_id": deleted.experiment_id}):
+        with pytest.raises(StateError, match="is deleted"):
+            tracksite.start_run(**where)
+    with pytest.raises(StateError, match="is deleted"):
+        tracksite.MlflowClient().create_run(deleted.experiment_id)
+    with pytest.raises(StateError, match="is deleted"):
+        tracksite.log_metric("loss", 1.0)
+    assert "StateError" in script("import tracksite; tracksite.start_run()").stderr
+    with tracksite.start_run(experiment="another") as run:
+        assert run.info.experiment == "another"
+
+
+def test_a_restored_experiment_takes_runs_again(deleted):
+    """What was refused is possible as soon as the experiment is back."""
+    tracksite.restore_experiment(deleted.experiment_id)
+    with tracksite.start_run() as run:
+        assert run.info.experiment == "gone"
+
+
+def test_a_run_that_goes_on_may_have_runs_inside_it(deleted):
+    """Nobody ends a training by deleting its experiment."""
+    tracksite.restore_experiment(deleted.experiment_id)
+    with tracksite.start_run() as run:
+        tracksite.delete_experiment(deleted.experiment_id)
+        with tracksite.start_run(nested=True) as child:
+            assert child.info.parent_run_id == run.run_id
 
 
 @pytest.mark.parametrize("uri", ["https://example.org/x", "sqlite:///x.db", "", "  "])

@@ -100,8 +100,13 @@ class MlflowClient(RegistryClient):
         tags: Mapping[str, Any] | None = None,
         run_name: str | None = None,
     ) -> Run:
-        """Start a run that is active in no thread; `start_time` in milliseconds since 1970."""
-        experiment = search.get_experiment(experiment_id).name
+        """Start a run that is active in no thread; `start_time` in milliseconds since 1970.
+
+        Raises:
+            StateError: the experiment is deleted.
+            NotFoundError: there is none with this id.
+        """
+        experiment = experiments.name_of(experiment_id)
         fields = mlflow_tags.fields(check.tags(tags or {}))
         if run_name is not None:
             fields["name"] = check.name("run", run_name)
