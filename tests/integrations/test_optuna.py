@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 
 import pytest
 
@@ -124,3 +125,19 @@ def test_names_that_do_not_fit_the_study_are_refused():
     with pytest.raises(ArgumentError, match="names 2 values"):
         study.optimize(lambda trial: trial.suggest_float("x", 0, 1), 1, callbacks=[callback])
     callback.end()
+
+
+def test_a_callback_can_be_sent_to_a_worker_before_and_while_it_logs():
+    """What arrives logs to the study's run, which the callback that began it ends."""
+    callback = TracksiteCallback(metric_name="loss")
+    assert pickle.loads(pickle.dumps(callback))._names == ["loss"]
+    study = optuna.create_study()
+    study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=1, callbacks=[callback])
+    copied = pickle.loads(pickle.dumps(callback))
+    study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=1, callbacks=[copied])
+    copied.end()
+    parent, trials = _runs()
+    assert parent.info.status == "running"
+    assert {*trials} == {0, 1}
+    callback.end()
+    assert _runs()[0].info.status == "finished"

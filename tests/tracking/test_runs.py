@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import os
+import pickle
 import re
 import subprocess
 import sys
@@ -492,3 +494,37 @@ def test_fluent_verbs_have_the_signature_of_the_handles_methods():
     signature = inspect.signature(tracksite.log_artifact)
     assert list(signature.parameters) == ["local_path", "artifact_path", "run_id", "synchronous"]
     assert "Copy a file" in tracksite.log_artifact.__doc__
+
+
+def work(run, number):
+    """Log from a worker, with the handle that was sent to it."""
+    run.log_metric("worked", number, step=number)
+    return os.getpid()
+
+
+@pytest.mark.parametrize("how", ["spawn", "forkserver"])
+def test_a_handle_can_be_sent_to_workers(how, tmp_path):
+    """Workers log to the run of the process that started it, which alone ends it."""
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
+    context = multiprocessing.get_context(how)
+    with tracksite.start_run() as run:
+        with ProcessPoolExecutor(2, mp_context=context) as pool:
+            others = set(pool.map(work, [run] * 6, range(6)))
+        assert os.getpid() not in others
+        assert tracksite.get_run(run.run_id).info.status == "running"
+    history = tracksite.get_metric_history(run.run_id, "worked")
+    assert history["value"].to_list() == list(range(6))
+    assert tracksite.get_run(run.run_id).info.status == "finished"
+
+
+def test_a_handle_is_copied_as_itself():
+    """A copy in the same process is the handle; of a run that has ended, one that can log."""
+    with tracksite.start_run() as run:
+        assert copy.deepcopy({"run": run})["run"] is run
+    again = pickle.loads(pickle.dumps(run))
+    again.set_tag("later", "yes")
+    again.release()
+    assert tracksite.get_run(run.run_id).data.tags == {"later": "yes"}
+    assert tracksite.get_run(run.run_id).info.status == "finished"

@@ -33,7 +33,8 @@ class ActiveRun(ContentVerbs):
 
     As a context manager it ends the run: finished; or failed with the traceback kept when an
     exception passes through; or killed when that is a KeyboardInterrupt. A process that was
-    forked from the one that started the run may log to it, but never ends it.
+    forked from the one that started the run may log to it, but never ends it. A handle can be
+    pickled: in a worker it is one of the same run, as long as the worker sees the store.
 
     Attributes:
         info: run_id, run_name, experiment, status and more.
@@ -308,6 +309,12 @@ class ActiveRun(ContentVerbs):
             if self.strict:
                 raise
             warn(str(trouble))
+
+    def __reduce__(self) -> tuple[Callable[..., ActiveRun], tuple[str, str, bool]]:
+        """Travel as the run's place and id: where it is unpickled, it is a handle of that run."""
+        from tracksite.tracking.handles import attached
+
+        return attached, (str(self._store.root), self.run_id, self.strict)
 
     def __repr__(self) -> str:
         return f"<ActiveRun {self.name!r} {self.run_id} of {self.info.experiment!r}>"
