@@ -54,6 +54,10 @@ BOOL_FIELDS = ("git_dirty", "deleted")
 INT_FIELDS = ("version",)  # of a model version
 SCALAR_FIELDS = (*TEXT_FIELDS, *TIME_FIELDS, *BOOL_FIELDS, *INT_FIELDS)
 
+# Microseconds since 1970 that a date can hold: the years 1 to 9999, a day in from either end, so
+# that they have a date in every time zone. Other times are refused, and read as missing.
+FIRST_TIME, LAST_TIME = -62_135_510_400_000_000, 253_402_214_400_000_000
+
 PRIVATE_TAGS = "tracksite.mlflow."  # tags that begin so are for MLflow's clients, never shown
 GOAL_TAG = "tracksite.goal"  # of a run: lines of a direction and a metric, the goal first
 RENAMED_TAG = f"{PRIVATE_TAGS}renamed"  # of an experiment or model: the name that it goes by now

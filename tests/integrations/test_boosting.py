@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import gc
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -191,3 +193,31 @@ def test_lightgbm_says_which_way_is_better(metrics, said):
         callbacks=[_callback(_lightgbm, log_model=False)],
     )
     assert _only().data.tags["tracksite.goal"] == said
+
+
+@pytest.mark.parametrize("kind", ["XGBClassifier", "XGBRegressor"])
+def test_a_boosted_model_can_be_saved_and_copied_after_it_was_logged(kind):
+    """The callback that XGBoost keeps in a model holds nothing of its run when that travels."""
+    xgboost = pytest.importorskip("xgboost")
+    base = pytest.importorskip("sklearn.base")
+    callback = _callback(_xgboost, log_model=False)
+    model = getattr(xgboost, kind)(n_estimators=2, n_jobs=1, callbacks=[callback])
+    model.fit(ROWS, TARGET > 0, eval_set=[(ROWS, TARGET > 0)], verbose=False)
+    for copied in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):
+        assert (copied.predict(ROWS) == model.predict(ROWS)).all()
+    base.clone(model).fit(ROWS, TARGET > 0, verbose=False)
+    assert tracksite.search_runs(search_all_experiments=True).height == 2
+
+
+@both
+def test_a_callback_can_be_pickled_while_it_logs_and_when_it_is_done(train):
+    """What is loaded knows what the callback was told and begins anew."""
+    callback = _callback(train, run_name="told", log_model=False)
+    pickle.dumps(callback)
+    train(callback)
+    getattr(callback, "finish", bool)()
+    again = pickle.loads(pickle.dumps(callback))
+    train(again)
+    getattr(again, "finish", bool)()
+    names = tracksite.search_runs(search_all_experiments=True)["name"]
+    assert names.to_list() == ["told", "told"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 
 import pytest
 
@@ -142,3 +143,19 @@ def test_the_direction_of_a_study_is_that_of_its_goal(directions, said):
     callback.end()
     parent, trials = _runs()
     assert {run.data.tags["tracksite.goal"] for run in (parent, *trials.values())} == {said}
+
+
+def test_a_callback_can_be_sent_to_a_worker_before_and_while_it_logs():
+    """What arrives logs to the study's run, which the callback that began it ends."""
+    callback = TracksiteCallback(metric_name="loss")
+    assert pickle.loads(pickle.dumps(callback))._names == ["loss"]
+    study = optuna.create_study()
+    study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=1, callbacks=[callback])
+    copied = pickle.loads(pickle.dumps(callback))
+    study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=1, callbacks=[copied])
+    copied.end()
+    parent, trials = _runs()
+    assert parent.info.status == "running"
+    assert {*trials} == {0, 1}
+    callback.end()
+    assert _runs()[0].info.status == "finished"

@@ -14,6 +14,7 @@ from tracksite.errors import ArgumentError, DamageError, NotFoundError, StoreErr
 from tracksite.store import system
 from tracksite.store.segment import Segment
 from tracksite.store.shelf import Shelf
+from tracksite.tracking import search
 
 
 def listed(run, path=None):
@@ -288,3 +289,60 @@ def test_a_store_that_cannot_be_made_is_refused_at_the_start(tmp_path):
     with pytest.raises(StoreError, match="writable"):
         tracksite.start_run()
     assert tracksite.active_run() is None
+
+
+def kept(run):
+    """Paths of all artifacts of a run."""
+    return [row["path"] for row in search.artifact_rows(run.run_id)]
+
+
+def test_a_link_is_logged_under_its_own_name(tmp_path):
+    """The name by which a file or folder was asked for is the one that it has in the run."""
+    (tmp_path / "epoch=3.ckpt").write_text("weights")
+    (tmp_path / "last.ckpt").symlink_to("epoch=3.ckpt")
+    (tmp_path / "run-7").mkdir()
+    (tmp_path / "run-7/a.txt").write_text("a")
+    (tmp_path / "latest").symlink_to("run-7")
+    with tracksite.start_run() as run:
+        tracksite.log_artifact("last.ckpt")
+        tracksite.log_artifact("latest")
+        tracksite.log_artifact("run-7/../run-7", "all")
+    assert kept(run) == ["all/run-7/a.txt", "last.ckpt", "latest/a.txt"]
+
+
+@pytest.mark.parametrize("cache", ["blobs", ".dvc/cache/files/md5", ".git/annex/objects/a"])
+def test_what_a_folder_links_to_in_the_cache_around_it_is_logged(tmp_path, cache):
+    """A snapshot of a model hub is a folder of links into a folder beside it."""
+    blob, snapshot = tmp_path / "hub" / cache / "0a1b2c", tmp_path / "hub/snapshots/main"
+    blob.parent.mkdir(parents=True)
+    snapshot.mkdir(parents=True)
+    blob.write_text("{}")
+    (snapshot / "config.json").symlink_to(blob)
+    with tracksite.start_run() as run:
+        tracksite.log_artifacts(snapshot, "model")
+        tracksite.log_artifact(snapshot / "config.json", "one")
+    assert kept(run) == ["model/config.json", "one/config.json"]
+
+
+@pytest.mark.parametrize("odd", ["b\nc.txt", "b" * 245, "b\udcff.txt", "c:d.txt", "a\\b.txt"])
+def test_one_file_that_cannot_be_logged_costs_itself_alone(tmp_path, odd):
+    """The others of its folder are in the run, and a warning names the one that is not."""
+    folder = tmp_path / "outputs"
+    folder.mkdir()
+    for name in ("a.txt", odd, "d.txt"):
+        (folder / name).write_text("x")
+    with tracksite.start_run() as run, pytest.warns(RuntimeWarning, match="was not logged"):
+        tracksite.log_artifacts(folder)
+    assert kept(run) == ["a.txt", "d.txt"]
+
+
+def test_names_may_be_paths(tmp_path):
+    """What names an artifact, or a folder of them, may be a path of pathlib."""
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/10:22.log").write_text("x")
+    with tracksite.start_run() as run:
+        tracksite.log_artifacts(tmp_path / "out", Path("sub"))
+        tracksite.log_text("x", Path("a.txt"))
+        tracksite.log_dict({}, Path("b") / "c.json")
+        tracksite.log_image(np.zeros((2, 2)), Path("d.png"))
+    assert kept(run) == ["a.txt", "b/c.json", "d.png", "sub/10:22.log"]

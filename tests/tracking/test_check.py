@@ -162,3 +162,35 @@ def test_accepted_paths_stay_inside(path):
     assert not accepted.is_absolute()
     assert ".." not in accepted.parts
     assert str(accepted) == path
+
+
+MICROS = 1_700_000_000_123_456  # microseconds, where milliseconds are asked for: the year 55840
+
+
+EDGES = (datetime.min, datetime.max)  # noqa: DTZ901 - of the calendar, in local time
+
+
+@pytest.mark.parametrize("time", [MICROS, -MICROS, 1e300, 10**400, *EDGES, MICROS * 1000])
+def test_a_time_that_no_date_can_hold_is_refused(time):
+    """Whatever is kept can be read as a date, in every time zone."""
+    with pytest.raises(ArgumentError, match="a date can hold"):
+        check.timestamp_us(time)
+
+
+@pytest.mark.parametrize(("time", "unit"), [(MICROS, "microseconds"), (MICROS * 1000, "nano")])
+def test_a_time_in_another_unit_is_named(time, unit):
+    """The likely mistake is what the message says."""
+    with pytest.raises(ArgumentError, match=unit):
+        check.timestamp_us(time)
+
+
+@given(st.datetimes(timezones=st.timezones()))
+def test_times_that_are_kept_are_dates_everywhere(time):
+    """A date is kept to the microsecond, or refused within a day of the ends of the calendar."""
+    try:
+        micros = check.timestamp_us(time)
+    except ArgumentError:
+        assert time.year in {1, 9999}
+    else:
+        assert check.time_of(time) == time
+        assert check.EPOCH + timedelta(microseconds=micros) == time

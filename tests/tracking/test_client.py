@@ -216,3 +216,27 @@ def test_named_data_sets_and_signatures():
         "inputs": {"a": "int64", "y": "int64"},
         "outputs": {"shape": [-1], "dtype": "float64"},
     }
+
+
+def test_a_time_that_no_date_can_hold_is_refused_by_every_method(tmp_path):
+    """Starts, ends and points are refused at the call, and nothing of them is kept."""
+    micros = 1_700_000_000_123_456
+    client = tracksite.MlflowClient()
+    experiment = client.create_experiment("times")
+    with pytest.raises(ArgumentError):
+        client.create_run(experiment, start_time=micros)
+    run_id = client.create_run(experiment).info.run_id
+    points = [tracksite.entities.Metric("loss", 1.0, at) for at in (1, micros)]
+    refused = (
+        lambda: client.log_metric(run_id, "loss", 1.0, micros),
+        lambda: client.log_batch(run_id, points),
+        lambda: client.set_terminated(run_id, end_time=micros),
+        lambda: tracksite.log_metric("loss", 1.0, timestamp=micros, run_id=run_id),
+        lambda: tracksite.log_metrics({"loss": 1.0}, timestamp=micros, run_id=run_id),
+        lambda: tracksite.log_series("loss", [1.0], timestamps=[micros], run_id=run_id),
+    )
+    for call in refused:
+        with pytest.raises(ArgumentError):
+            call()
+    client.set_terminated(run_id)
+    assert client.get_metric_history(run_id, "loss") == []

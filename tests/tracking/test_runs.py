@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import os
+import pickle
 import re
 import subprocess
 import sys
@@ -317,6 +319,11 @@ def test_a_forked_child_logs_but_does_not_end_the_run():
         ("raise ValueError('boom')", "failed", "ValueError: boom"),
         ("raise KeyboardInterrupt", "killed", None),
         ("import sys; sys.exit(0)", "finished", None),
+        ("import sys; sys.exit()", "finished", None),
+        ("import sys; sys.exit(3)", "failed", "SystemExit: 3"),
+        ("import sys; sys.exit('no data')", "failed", "SystemExit: no data"),
+        ("import sys\ntry: sys.exit(3)\nexcept SystemExit: pass", "finished", None),
+        ("import argparse; argparse.ArgumentParser().error('x')", "failed", "SystemExit: 2"),
     ],
 )
 def test_the_end_of_the_process_ends_its_runs(ending, status, error):
@@ -361,6 +368,71 @@ def test_where_runs_go(tmp_path, monkeypatch):
     with tracksite.start_run():
         pass
     assert (tmp_path / "as a path" / "store.json").is_file()
+
+
+def test_processes_that_are_started_log_where_this_one_does(tmp_path):
+    """Store and experiment are chosen for them too, until this process takes its choice back."""
+    tracksite.set_tracking_uri("chosen")
+    tracksite.set_experiment("theirs")
+    done = script("import os, tracksite; os.chdir('/'); tracksite.start_run(run_name='child')")
+    assert done.returncode == 0, done.stderr
+    run = only_run()
+    assert (run.info.run_name, run.info.experiment) == ("child", "theirs")
+    tracksite.set_tracking_uri(None)
+    assert "TRACKSITE_STORE" not in os.environ
+
+
+def test_what_the_environment_said_is_said_again(monkeypatch):
+    """Who takes a choice back finds what was there before; what came later is left alone."""
+    monkeypatch.setenv("TRACKSITE_STORE", "outside")
+    tracksite.set_tracking_uri("one")
+    tracksite.set_tracking_uri("two")
+    tracksite.set_tracking_uri(None)
+    assert os.environ["TRACKSITE_STORE"] == "outside"
+    tracksite.set_tracking_uri("three")
+    os.environ["TRACKSITE_STORE"] = "later"
+    tracksite.set_tracking_uri(None)
+    assert os.environ["TRACKSITE_STORE"] == "later"
+
+
+@pytest.fixture
+def deleted():
+    """Return an experiment that was active, and is deleted."""
+    experiment = tracksite.set_experiment("gone")
+    with tracksite.start_run():
+        pass
+    tracksite.delete_experiment(experiment.experiment_id)
+    return experiment
+
+
+def test_no_run_starts_in_a_deleted_experiment(deleted):
+    """Neither the active one, one that is named, by its id, nor one of the environment."""
+    for where in ({}, {"experiment": "gone"}, {"experiment_id": deleted.experiment_id}):
+        with pytest.raises(StateError, match="is deleted"):
+            tracksite.start_run(**where)
+    with pytest.raises(StateError, match="is deleted"):
+        tracksite.MlflowClient().create_run(deleted.experiment_id)
+    with pytest.raises(StateError, match="is deleted"):
+        tracksite.log_metric("loss", 1.0)
+    assert "StateError" in script("import tracksite; tracksite.start_run()").stderr
+    with tracksite.start_run(experiment="another") as run:
+        assert run.info.experiment == "another"
+
+
+def test_a_restored_experiment_takes_runs_again(deleted):
+    """What was refused is possible as soon as the experiment is back."""
+    tracksite.restore_experiment(deleted.experiment_id)
+    with tracksite.start_run() as run:
+        assert run.info.experiment == "gone"
+
+
+def test_a_run_that_goes_on_may_have_runs_inside_it(deleted):
+    """Nobody ends a training by deleting its experiment."""
+    tracksite.restore_experiment(deleted.experiment_id)
+    with tracksite.start_run() as run:
+        tracksite.delete_experiment(deleted.experiment_id)
+        with tracksite.start_run(nested=True) as child:
+            assert child.info.parent_run_id == run.run_id
 
 
 @pytest.mark.parametrize("uri", ["https://example.org/x", "sqlite:///x.db", "", "  "])
@@ -422,3 +494,37 @@ def test_fluent_verbs_have_the_signature_of_the_handles_methods():
     signature = inspect.signature(tracksite.log_artifact)
     assert list(signature.parameters) == ["local_path", "artifact_path", "run_id", "synchronous"]
     assert "Copy a file" in tracksite.log_artifact.__doc__
+
+
+def work(run, number):
+    """Log from a worker, with the handle that was sent to it."""
+    run.log_metric("worked", number, step=number)
+    return os.getpid()
+
+
+@pytest.mark.parametrize("how", ["spawn", "forkserver"])
+def test_a_handle_can_be_sent_to_workers(how, tmp_path):
+    """Workers log to the run of the process that started it, which alone ends it."""
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
+    context = multiprocessing.get_context(how)
+    with tracksite.start_run() as run:
+        with ProcessPoolExecutor(2, mp_context=context) as pool:
+            others = set(pool.map(work, [run] * 6, range(6)))
+        assert os.getpid() not in others
+        assert tracksite.get_run(run.run_id).info.status == "running"
+    history = tracksite.get_metric_history(run.run_id, "worked")
+    assert history["value"].to_list() == list(range(6))
+    assert tracksite.get_run(run.run_id).info.status == "finished"
+
+
+def test_a_handle_is_copied_as_itself():
+    """A copy in the same process is the handle; of a run that has ended, one that can log."""
+    with tracksite.start_run() as run:
+        assert copy.deepcopy({"run": run})["run"] is run
+    again = pickle.loads(pickle.dumps(run))
+    again.set_tag("later", "yes")
+    again.release()
+    assert tracksite.get_run(run.run_id).data.tags == {"later": "yes"}
+    assert tracksite.get_run(run.run_id).info.status == "finished"

@@ -196,7 +196,8 @@ def _safe(markup: str) -> Markup:
 
 def _share(value: float, limits: tuple[float, float]) -> float:
     low, high = limits
-    return (value / 2 - low / 2) / (high / 2 - low / 2)
+    half = high / 2 - low / 2
+    return (value / 2 - low / 2) / half if half else 0.5
 
 
 def number_short(value: float) -> str:

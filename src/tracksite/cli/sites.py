@@ -16,6 +16,7 @@ from tracksite.cli.output import print_json, progress, say
 from tracksite.cli.upkeep import pack_when_due
 
 if TYPE_CHECKING:
+    from tracksite.schema import Problem
     from tracksite.site import BuildReport
 
 _MOST_WARNINGS = 20
@@ -118,9 +119,16 @@ def tell_masked(report: BuildReport) -> None:
 def warn(report: BuildReport) -> None:
     """Say what had to be left out."""
     for problem in report.problems[:_MOST_WARNINGS]:
-        say(f"Warning: {problem.message}")
+        say(f"Warning: {_page_of(problem)}: {problem.message}")
     if len(report.problems) > _MOST_WARNINGS:
         say(f"Warning: {len(report.problems) - _MOST_WARNINGS} more; --json names all of them.")
+
+
+def _page_of(problem: Problem) -> str:
+    """Return the page that a problem costs something; where it is none's, the file of the store."""
+    from tracksite import paths
+
+    return problem.path if problem.run_id is None else paths.run_page(problem.run_id)
 
 
 @click.command()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tracksite.integrations.runs import (
     UNFINISHED,
     Session,
+    Untracked,
     log_importance,
     log_model,
     log_settings,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from lightgbm.callback import CallbackEnv
 
 
-class TracksiteCallback:
+class TracksiteCallback(Untracked):
     """Log params, metrics of each data set by iteration, best iteration, importance and model.
 
     Metrics are `<data set>/<metric>`; what `lightgbm.cv` gives, with `/std` for its deviation.
@@ -37,6 +38,7 @@ class TracksiteCallback:
 
     order = 20  # before lightgbm.early_stopping (30), which ends the iteration by an exception
     before_iteration = False
+    _of_a_run = ("_session", "_finish")
 
     def __init__(
         self,

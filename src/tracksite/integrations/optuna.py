@@ -66,6 +66,16 @@ class TracksiteCallback:
         self._sessions: dict[str, Session] = {}
         self._lock = threading.Lock()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return all but the lock: a worker logs to the runs that were begun here."""
+        with self._lock:
+            return {**self.__dict__, "_sessions": dict(self._sessions), "_lock": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take what another process, or a copy, knew."""
+        self.__dict__.update(state)
+        self._lock = threading.Lock()
+
     def __call__(self, study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
         """Log a trial that has ended; Optuna calls this."""
         parent = self._parent(study)

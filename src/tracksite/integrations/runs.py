@@ -54,6 +54,10 @@ class Session:
     run: ActiveRun
     owned: bool
 
+    def __reduce__(self) -> tuple[type[Session], tuple[ActiveRun, bool]]:
+        """Travel as one of a run that others end."""
+        return Session, (self.run, False)
+
     def end(self, status: str = "finished", error: str | None = None) -> None:
         """End the run if it is owned; what the disk refused is a warning, as in a `with` block."""
         if self.owned:
@@ -73,6 +77,20 @@ class Session:
             if self.run.strict:
                 raise
             note(str(trouble))
+
+
+class Untracked:
+    """A callback that pickles and copies as it was before it began to log.
+
+    Frameworks keep callbacks in the models that they fit: such a model can be saved, cloned and
+    loaded where the run's store is not.
+    """
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what the callback was told, without what it logs to."""
+        return {**self.__dict__, **dict.fromkeys(self._of_a_run, None)}
+
+    _of_a_run: tuple[str, ...] = ("_session",)
 
 
 def session(owner: object, *, run_id: str | None = None, **options: Any) -> Session:

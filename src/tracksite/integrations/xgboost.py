@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tracksite.integrations.runs import (
     Session,
+    Untracked,
     log_importance,
     log_model,
     log_settings,
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 
-class TracksiteCallback(xgboost.callback.TrainingCallback):
+class TracksiteCallback(Untracked, xgboost.callback.TrainingCallback):
     """Log params, metrics of each data set by iteration, best iteration, importance and model.
 
     Metrics are `<data set>/<metric>`; what `xgboost.cv` gives, with `/std` for its deviation.

@@ -147,9 +147,9 @@ def from_row(row: Mapping[str, Any]) -> Entity:
     return made
 
 
-def to_us(time: datetime) -> int:
-    """Return microseconds since 1970."""
-    since = time - EPOCH
+def to_us(time: datetime | None) -> int:
+    """Return microseconds since 1970; 0 of a time that is not known."""
+    since = (time or EPOCH) - EPOCH
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 

@@ -98,4 +98,4 @@ def _spread(members: Sequence[Mapping[str, Any]]) -> bool:
     """Whether a logarithmic scale would show more: positive values over a factor of ten."""
     lows = [it["min"] for it in members if it["min"] is not None]
     highs = [it["max"] for it in members if it["max"] is not None]
-    return bool(lows) and min(lows) > 0 and max(highs) >= 10 * min(lows)
+    return bool(lows) and bool(highs) and min(lows) > 0 and max(highs) >= 10 * min(lows)

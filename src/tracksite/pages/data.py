@@ -41,8 +41,7 @@ def _runs_parquet(context: Context) -> bytes:
     import pyarrow.parquet as pq
 
     wide = leaderboard.wide(context.runs)
-    names = {name: name.replace("\x00", "\ufffd") for name in wide.columns}
-    table = wide.rename(names).to_arrow()  # Arrow's C interface ends a name at U+0000
+    table = long.for_arrow(wide).to_arrow()
     buffer = io.BytesIO()
     pq.write_table(table, buffer, compression="zstd", compression_level=9, store_schema=False)
     return buffer.getvalue()

@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from tracksite.errors import ArgumentError
+from tracksite.store import oddities
 from tracksite.store.histories import read_points
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def history(snapshot: Snapshot, run_id: str, key: str) -> pl.DataFrame:
     """Return `step, timestamp, value`: every point of one metric.
 
     In order of step, of equal steps in order of time, then of logging. `step` is int64,
-    `timestamp` in UTC, `value` float64 with NaN and infinities kept.
+    `timestamp` in UTC, null where no date can hold it, `value` float64 with NaN and infinities.
     """
     return _points(snapshot, [run_id], [key]).select("step", "timestamp", "value")
 
@@ -185,7 +186,7 @@ def _points(
         wanted &= pl.col("key").is_in(list(keys))
     logged = read_points(snapshot, run_ids, keys, on_damage=_warn)
     live = snapshot.live_points.filter(wanted)
-    found = pl.concat([logged, live]).select(COLUMNS)
+    found = oddities.shown_times(pl.concat([logged, live]).select(COLUMNS))
     place = pl.DataFrame({"run_id": run_ids, "place": range(len(run_ids))}).unique(
         "run_id", keep="first"
     )

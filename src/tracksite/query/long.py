@@ -58,6 +58,17 @@ def values(runs: pl.DataFrame, metric: str) -> pl.DataFrame:
     return chosen.select("run_id", value="last")
 
 
+def for_arrow(wide: pl.DataFrame) -> pl.DataFrame:
+    """Return a frame whose columns Arrow can name: its C interface ends a name at U+0000."""
+    names = {name: name.replace("\0", "\u2400") for name in wide.columns}
+    taken = set(wide.columns)
+    for name in [name for name, shown in names.items() if shown != name]:
+        while names[name] in taken:
+            names[name] += "\u2400"
+        taken.add(names[name])
+    return wide.rename(names)
+
+
 def _long(runs: pl.DataFrame, column: str, fields: Sequence[str]) -> pl.DataFrame:
     items = runs.lazy().select("run_id", column).explode(column, keep_nulls=False)
     chosen = [pl.col(column).struct.field(name) for name in fields]

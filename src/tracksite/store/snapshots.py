@@ -14,6 +14,7 @@ from tracksite.store import (
     listing,
     logs,
     manifests,
+    oddities,
     packs,
     parts,
     pointers,
@@ -88,10 +89,12 @@ def _take(root: Path, wanted: frozenset[str] | None, *, final: bool) -> Snapshot
     problems += [problem for problem in damaged if problem.path in shown]
     verdict = tombstones.judged(counted)
     problems += [*verdict.problems, *_waiting(verdict.rows)]
+    fitted, odd = oddities.fitted(verdict.rows)
+    problems += odd
     stamps = stamping.stamps(names, packed, segments, alive, lost)
     return Snapshot(
         root=str(root),
-        patches=verdict.rows.select(runs_schema().names),
+        patches=fitted.select(runs_schema().names),
         point_files=_without(point_files, verdict.purged),
         superseded=_superseded(rows, counted),
         points_parts=counted.select("run_id", "points_part"),

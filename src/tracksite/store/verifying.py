@@ -8,8 +8,18 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tracksite.errors import ArgumentError, DamageError, NotFoundError
-from tracksite.schema import Problem
-from tracksite.store import artifacts, bounds, edits, listing, manifests, packs, parts, pointers
+from tracksite.schema import Problem, points_schema
+from tracksite.store import (
+    artifacts,
+    bounds,
+    edits,
+    listing,
+    manifests,
+    oddities,
+    packs,
+    parts,
+    pointers,
+)
 from tracksite.store.blocks import decode_blocks
 
 if TYPE_CHECKING:
@@ -17,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import polars as pl
+    import pyarrow.parquet as pq
 
     from tracksite.store.local import LocalStore
 
@@ -93,7 +104,9 @@ def _store_files(store: LocalStore) -> Iterator[_Check]:
 
 def _part(root: Path, part: parts.PartName) -> str | None:
     try:
-        parts.read_checked(root / "log", part)
+        content = parts.read_checked(root / "log", part)
+        if part.table == "points":
+            return _odd_times(part.file, bounds.open_parquet(part.file, content, points_schema))
     except DamageError as error:
         return str(error)
     except FileNotFoundError:
@@ -109,10 +122,17 @@ def _pack(root: Path, name: str) -> str | None:
         elif not packs.is_sound(name, content):
             return f"{name} is damaged (its bytes do not match its name): restore it from a copy"
         elif name.endswith(".points.parquet"):  # a snapshot reads the others alone
-            bounds.open_parquet(name, content, packs.packed_points_schema)
+            opened = bounds.open_parquet(name, content, packs.packed_points_schema)
+            return _odd_times(name, opened)
     except (OSError, DamageError) as error:
         return f"{name} cannot be read ({error}): restore it from a copy"
     return None
+
+
+def _odd_times(name: str, opened: pq.ParquetFile) -> str | None:
+    if not oddities.odd_times(opened.metadata):
+        return None
+    return f"{name} holds points at times that no date can hold: they are shown without a time"
 
 
 def _artifacts(store: LocalStore, patches: pl.DataFrame) -> Iterator[_Check]:

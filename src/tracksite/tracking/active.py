@@ -34,7 +34,8 @@ class ActiveRun(ContentVerbs):
 
     As a context manager it ends the run: finished; or failed with the traceback kept when an
     exception passes through; or killed when that is a KeyboardInterrupt. A process that was
-    forked from the one that started the run may log to it, but never ends it.
+    forked from the one that started the run may log to it, but never ends it. A handle can be
+    pickled: in a worker it is one of the same run, as long as the worker sees the store.
 
     Attributes:
         info: run_id, run_name, experiment, status and more.
@@ -249,20 +250,21 @@ class ActiveRun(ContentVerbs):
         status: str = "finished",
         *,
         error: str | None = None,
-        ended_at: datetime | None = None,
+        ended_at: int | datetime | None = None,
     ) -> None:
         """End the run; again is no error. Runs nested in it that still run end with it.
 
         Args:
             status: finished, failed or killed, in any case.
             error: the traceback of a failed run.
-            ended_at: when it ended; now when None.
+            ended_at: when it ended: a datetime, or milliseconds since 1970; now when None.
 
         Raises:
-            ArgumentError: another status.
+            ArgumentError: another status, or no time.
             StoreError: something could not be saved.
         """
-        word, at = end_status(status), ended_at or self._now()
+        word = end_status(status)
+        at = self._now() if ended_at is None else check.time_of(ended_at)
         self._stop(word, lambda writer: self._say_end(writer, word, error, at))
 
     def release(self) -> None:
@@ -308,6 +310,12 @@ class ActiveRun(ContentVerbs):
             if self.strict:
                 raise
             warn(str(trouble))
+
+    def __reduce__(self) -> tuple[Callable[..., ActiveRun], tuple[str, str, bool]]:
+        """Travel as the run's place and id: where it is unpickled, it is a handle of that run."""
+        from tracksite.tracking.handles import attached
+
+        return attached, (str(self._store.root), self.run_id, self.strict)
 
     def __repr__(self) -> str:
         return f"<ActiveRun {self.name!r} {self.run_id} of {self.info.experiment!r}>"

@@ -9,9 +9,11 @@ import math
 import operator
 import re
 from datetime import UTC, datetime, timedelta
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from tracksite.errors import ArgumentError
+from tracksite.schema import FIRST_TIME, LAST_TIME
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,8 +29,8 @@ MAX_PATH = 1000
 MAX_PATH_PART_BYTES = 240  # most file systems end at 255, and a temporary name adds a little
 INT64 = 2**63
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MILLISECOND_LIMIT = INT64 // 1000
 
+_DRIVE = re.compile("[A-Za-z]:")
 # Control characters, line and paragraph separators: a key is one line.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -39,9 +41,15 @@ def shorten(value: object, length: int = 60) -> str:
     return text if len(text) <= length else f"{text[:length]}…"
 
 
-def _one_line(what: str, value: object, limit: int) -> str:
+def is_text(what: str, value: object) -> str:
+    """Return a str as it is."""
     if not isinstance(value, str):
         raise ArgumentError(f"{what} {shorten(value)} is {_kind(value)}: pass a str.")
+    return value
+
+
+def _one_line(what: str, value: object, limit: int) -> str:
+    value = is_text(what, value)
     if not value or value.isspace():
         raise ArgumentError(f"{what} {value!r} is empty: give it a name.")
     if len(value) > limit:
@@ -161,30 +169,63 @@ def timestamp_us(value: Value) -> int:
     """Return microseconds since 1970 from a datetime or from MLflow's milliseconds.
 
     A datetime without a time zone is local time, as everywhere in `datetime`.
+
+    Raises:
+        ArgumentError: neither, or a time outside the years that a date can hold.
     """
-    if isinstance(value, datetime):
-        return (value.astimezone(UTC) - EPOCH) // timedelta(microseconds=1)
     try:
-        if isinstance(value, float) and math.isfinite(value):
-            return round(value * 1000)
-        millis = operator.index(value)
+        micros = _micros(value)
     except TypeError:
         raise ArgumentError(
             f"timestamp {shorten(value)} is {_kind(value)}: "
             "pass a datetime, or milliseconds since 1970 as an int."
         ) from None
-    if abs(millis) >= MILLISECOND_LIMIT:
+    except (OverflowError, ValueError, OSError):  # the first and last hours of `datetime` itself
+        micros = FIRST_TIME - 1
+    if not FIRST_TIME <= micros <= LAST_TIME:
+        unit = "" if isinstance(value, datetime) else _unit(micros)
         raise ArgumentError(
-            f"timestamp {millis} is out of range: pass milliseconds since 1970, not nanoseconds."
+            f"timestamp {shorten(value)} is none that a date can hold (from 0001-01-02 to "
+            f"9999-12-30): pass a datetime, or milliseconds since 1970{unit}."
         )
-    return millis * 1000
+    return micros
+
+
+def _micros(value: Value) -> int:
+    if isinstance(value, datetime):
+        return (value.astimezone(UTC) - EPOCH) // timedelta(microseconds=1)
+    if isinstance(value, float) and math.isfinite(value):
+        return round(value * 1000)
+    return operator.index(value) * 1000
+
+
+def _unit(micros: int) -> str:
+    """Return which other unit a time seems to be in: those of this century are far apart."""
+    for factor, name in ((1000, "microseconds"), (1_000_000, "nanoseconds")):
+        if 0 < micros // factor < LAST_TIME // 50:
+            return f", not {name}"
+    return ""
+
+
+def point(
+    name: object, value: Value, at: Value, time: Value
+) -> tuple[str, float, int, datetime | None]:
+    """Return key, value, step and time of a point, whose step and time may be None."""
+    named = key("metric", name)
+    when = None if time is None else time_of(time)
+    return named, number(named, value), 0 if at is None else step(named, at), when
 
 
 def artifact_path(value: object) -> str:
-    """Return a relative path with forward slashes that stays inside its folder."""
-    path = _one_line("artifact path", value, MAX_PATH)
+    """Return a relative path, a str or a path of `pathlib`, with forward slashes, as a str.
+
+    Raises:
+        ArgumentError: it would lead out of its folder, or no disk could hold it.
+    """
+    given = value.as_posix() if isinstance(value, PurePath) else value
+    path = _one_line("artifact path", given, MAX_PATH)
     parts = path.split("/")
-    if "\\" in path or ":" in parts[0] or any(part in {"", ".", ".."} for part in parts):
+    if "\\" in path or _DRIVE.match(path) or any(part in {"", ".", ".."} for part in parts):
         raise ArgumentError(
             f"artifact path {path!r} is not a plain relative path: "
             "use forward slashes, and neither '..', '.', a drive nor a slash at either end."

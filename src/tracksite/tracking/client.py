@@ -100,8 +100,13 @@ class MlflowClient(RegistryClient):
         tags: Mapping[str, Any] | None = None,
         run_name: str | None = None,
     ) -> Run:
-        """Start a run that is active in no thread; `start_time` in milliseconds since 1970."""
-        experiment = search.get_experiment(experiment_id).name
+        """Start a run that is active in no thread; `start_time` in milliseconds since 1970.
+
+        Raises:
+            StateError: the experiment is deleted.
+            NotFoundError: there is none with this id.
+        """
+        experiment = experiments.name_of(experiment_id)
         fields = mlflow_tags.fields(check.tags(tags or {}))
         if run_name is not None:
             fields["name"] = check.name("run", run_name)
@@ -146,9 +151,12 @@ class MlflowClient(RegistryClient):
         return PagedList(map(spoken, found), found.token)
 
     def get_metric_history(self, run_id: str, key: str) -> list[Metric]:
-        """Return every point of one metric, in order of step, then time."""
+        """Return every point of one metric, in order of step, then time.
+
+        The timestamp is 0 where no date can hold it.
+        """
         return [
-            Metric(key, value, round(at.timestamp() * 1000), step)
+            Metric(key, value, 0 if at is None else round(at.timestamp() * 1000), step)
             for step, at, value in search.get_metric_history(run_id, key).iter_rows()
         ]
 
@@ -184,12 +192,15 @@ class MlflowClient(RegistryClient):
         tags: Iterable[RunTag] = (),
         synchronous: bool | None = None,  # noqa: ARG002, FBT001 - accepted as MLflow does
     ) -> None:
-        """Log many metrics, params and tags at once."""
+        """Log many metrics, params and tags at once; nothing when one of them is refused."""
+        texts = {one.key: one.value for one in params}
+        labels = check.tags({one.key: one.value for one in tags})
+        points = [check.point(one.key, one.value, one.step, one.timestamp) for one in metrics]
         with handles.logging_to(run_id) as run:
-            run.log_params({one.key: one.value for one in params})
-            run.set_tags({one.key: one.value for one in tags})
-            for one in metrics:
-                run.log_metric(one.key, one.value, one.step, one.timestamp)
+            run.log_params(texts)
+            run.set_tags(labels)
+            for key, value, step, at in points:
+                run.log_metric(key, value, step, at)
 
     def set_tag(
         self,
@@ -284,8 +295,7 @@ class MlflowClient(RegistryClient):
             search.get_run(run_id), on_end=handles.dropped
         )
         word = STATUSES.get(status, "") if isinstance(status, int) else status
-        ended_at = None if end_time is None else check.time_of(end_time)
-        run.end(word or "finished", ended_at=ended_at)
+        run.end(word or "finished", ended_at=end_time)
 
     def update_run(self, run_id: str, status: str | None = None, name: str | None = None) -> None:
         """Change a run's name, end it, or let it go on with the status RUNNING."""

@@ -40,12 +40,14 @@ class ContentVerbs(ABC):
         """Write a patch of the run."""
 
     def log_artifact(
-        self, local_path: str | os.PathLike[str], artifact_path: str | None = None
+        self,
+        local_path: str | os.PathLike[str],
+        artifact_path: str | os.PathLike[str] | None = None,
     ) -> None:
         """Copy a file, or a folder with all that is in it, into the run.
 
         Args:
-            local_path: the file or folder.
+            local_path: the file or folder; a link to one is logged under its own name.
             artifact_path: the folder among the run's artifacts to put it in; None: the top.
 
         Raises:
@@ -53,17 +55,22 @@ class ContentVerbs(ABC):
             ArgumentError: `artifact_path` is not a plain relative path.
         """
         source = artifacts.local_path(local_path)
-        name = source.resolve().name
-        target = name if artifact_path is None else f"{artifact_path}/{name}"
+        target = _below(artifact_path, artifacts.own_name(source))
         if source.is_dir():
             self.log_artifacts(source, target)
         else:
             self._put(target, self._copier(source))
 
     def log_artifacts(
-        self, local_dir: str | os.PathLike[str], artifact_path: str | None = None
+        self,
+        local_dir: str | os.PathLike[str],
+        artifact_path: str | os.PathLike[str] | None = None,
     ) -> None:
-        """Copy all that is in a folder into the run; links that lead out of it are left out.
+        """Copy all that is in a folder into the run.
+
+        Left out, with a warning that names them, are files whose names cannot be kept, links to
+        folders, and links that lead out of the folder, but for those into the cache that it is
+        part of, as a model hub's snapshots are.
 
         Args:
             local_dir: the folder.
@@ -76,19 +83,20 @@ class ContentVerbs(ABC):
         folder = artifacts.local_path(local_dir)
         if not folder.is_dir():
             raise ArgumentError(f"{str(folder)!r} is a file: pass a folder, or use log_artifact().")
-        files, left_out = artifacts.files_below(folder)
+        top = None if artifact_path is None else check.artifact_path(artifact_path)
+        files, left_out = artifacts.files_below(folder, cached=True)
         for name in left_out:
-            warn(f"{folder / name} was not logged: it is a link that leads elsewhere")
-        prefix = "" if artifact_path is None else f"{check.artifact_path(artifact_path)}/"
-        rows = [
-            row
-            for relative, file in files
-            if (row := self._place(prefix + relative, self._copier(file)))
-        ]
-        if rows:
-            self._patch(artifacts=rows)
+            warn(f"{folder / name} was not logged: no file that can be read, or a link elsewhere")
+        rows = []
+        for relative, file in files:
+            try:
+                rows.append(self._place(_below(top, relative), self._copier(file)))
+            except ArgumentError as error:
+                warn(f"{str(file)!r} was not logged: {error}")
+        if any(rows):
+            self._patch(artifacts=[row for row in rows if row])
 
-    def log_text(self, text: str, artifact_file: str) -> None:
+    def log_text(self, text: str, artifact_file: str | os.PathLike[str]) -> None:
         """Write a text into the run as UTF-8.
 
         Args:
@@ -101,7 +109,9 @@ class ContentVerbs(ABC):
             )
         self._put_bytes(artifact_file, text.encode(errors="backslashreplace"))
 
-    def log_dict(self, dictionary: Mapping[str, Any] | list[Any], artifact_file: str) -> None:
+    def log_dict(
+        self, dictionary: Mapping[str, Any] | list[Any], artifact_file: str | os.PathLike[str]
+    ) -> None:
         """Write a dict or list into the run, as JSON, or as YAML where the name ends so.
 
         Args:
@@ -117,7 +127,7 @@ class ContentVerbs(ABC):
 
         self._put_bytes(artifact_file, document_bytes(dictionary, _suffix(artifact_file)))
 
-    def log_table(self, data: Table, artifact_file: str) -> None:
+    def log_table(self, data: Table, artifact_file: str | os.PathLike[str]) -> None:
         """Write a table into the run; logged again, its rows are added to those there.
 
         What stands there stays: the bytes of a CSV (unless the rows have further columns: then
@@ -152,7 +162,11 @@ class ContentVerbs(ABC):
             return None
 
     def log_figure(
-        self, figure: Figure, artifact_file: str, *, save_kwargs: Mapping[str, Any] | None = None
+        self,
+        figure: Figure,
+        artifact_file: str | os.PathLike[str],
+        *,
+        save_kwargs: Mapping[str, Any] | None = None,
     ) -> None:
         """Write a figure into the run, in the format that the name's ending says.
 
@@ -173,7 +187,7 @@ class ContentVerbs(ABC):
     def log_image(
         self,
         image: Image,
-        artifact_file: str | None = None,
+        artifact_file: str | os.PathLike[str] | None = None,
         *,
         key: str | None = None,
         step: int | None = None,
@@ -184,7 +198,9 @@ class ContentVerbs(ABC):
         Args:
             image: a Pillow image, or an array of shape (height, width), (height, width, 1),
                 (height, width, 3) or (height, width, 4): uint8, integers in 0..255, bools, or
-                floats in 0..1.
+                floats in 0..1. Pillow's modes of numbers (F, I, I;16) are taken as such an array,
+                but for whole numbers of 16 bits in a .png. Colours of print become RGB, and what
+                is transparent becomes white in a .jpg.
             artifact_file: path among the run's artifacts; its ending is the format.
             key: instead of `artifact_file`: name of a series of images, one per step. They are
                 kept as `images/<key>/<step>.png`.
@@ -192,7 +208,8 @@ class ContentVerbs(ABC):
             timestamp: accepted as MLflow does; the file's own time is what is kept.
 
         Raises:
-            ArgumentError: neither or both of `artifact_file` and `key`, or no image.
+            ArgumentError: neither or both of `artifact_file` and `key`, no image, or one that the
+                format cannot hold.
         """
         from tracksite.tracking.images import image_bytes
 
@@ -269,19 +286,25 @@ class ContentVerbs(ABC):
                 self._patch(outputs=[{**row, "path": folder}])
         return models.logged(self.run_id, folder, row["flavor"], registered_model_name)
 
-    def _put_bytes(self, artifact_file: str, content: bytes) -> None:
+    def _put_bytes(self, artifact_file: str | os.PathLike[str], content: bytes) -> None:
         self._put(artifact_file, lambda path: self._shelf.put(path, [content]))
 
     def _copier(self, source: Path) -> Callable[[str], dict[str, Any]]:
-        return lambda path: self._shelf.put_file(path, source)
+        def copy(path: str) -> dict[str, Any]:
+            artifacts.check_readable(source)
+            return self._shelf.put_file(path, source)
 
-    def _put(self, artifact_file: str, write: Callable[[str], dict[str, Any]]) -> None:
+        return copy
+
+    def _put(
+        self, artifact_file: str | os.PathLike[str], write: Callable[[str], dict[str, Any]]
+    ) -> None:
         row = self._place(artifact_file, write)
         if row:
             self._patch(artifacts=[row])
 
     def _place(
-        self, artifact_file: str, write: Callable[[str], dict[str, Any]]
+        self, artifact_file: str | os.PathLike[str], write: Callable[[str], dict[str, Any]]
     ) -> dict[str, Any] | None:
         """Write one file; a disk that refuses costs this file and a warning, never the run."""
         path = check.artifact_path(artifact_file)
@@ -298,6 +321,10 @@ class ContentVerbs(ABC):
             return None
 
 
-def _suffix(artifact_file: str) -> str:
+def _below(folder: str | os.PathLike[str] | None, name: str) -> str:
+    return name if folder is None else f"{check.artifact_path(folder)}/{name}"
+
+
+def _suffix(artifact_file: str | os.PathLike[str]) -> str:
     """Return the lower-case ending of a checked path, without its dot."""
     return PurePosixPath(check.artifact_path(artifact_file)).suffix[1:].lower()

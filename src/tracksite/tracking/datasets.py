@@ -49,7 +49,7 @@ def describe(
     elif isinstance(dataset, str | os.PathLike):
         path = artifacts.local_path(dataset)
         digest, schema, rows = _of_path(path)
-        name, source = name or path.resolve().name, source or path.as_posix()
+        name, source = name or artifacts.own_name(path), source or path.as_posix()
     else:
         digest, schema, rows = _of_value(dataset)
     return {
@@ -226,7 +226,7 @@ def _of_path(path: Path) -> tuple[str, dict[str, Any] | None, int | None]:
 
 
 def _folder_digest(folder: Path) -> str:
-    files, _ = artifacts.files_below(folder)
+    files, _ = artifacts.files_below(folder, cached=True)
     total = hashlib.sha256()
     for relative, file in files:
         total.update(json.dumps([relative, sha256(file)]).encode())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from tracksite.errors import ArgumentError, NotFoundError, StateError
@@ -23,6 +24,9 @@ __all__ = [
     "set_experiment_tag",
     "set_experiment_tags",
 ]
+
+_LOOK_S = 1.0
+_open_until: dict[tuple[str, str], float] = {}  # store and experiment → when to look again
 
 
 def set_experiment(
@@ -51,22 +55,49 @@ def set_experiment(
     if experiment_name is None:
         experiment_name = search.get_experiment(str(experiment_id)).name
     name = check.name("experiment", experiment_name)
-    _refuse_deleted(name)
+    refuse_deleted(name)
     texts = check.tags(tags or {})
     identity = target.declare_experiment(name, description=description, tags=texts)
     target.set_active_experiment(name)
     return Experiment(identity, name, description, texts)
 
 
-def _refuse_deleted(name: str) -> None:
+def name_of(identity: str) -> str:
+    """Return the name of the experiment with this id, which takes runs.
+
+    Raises:
+        StateError: it is deleted.
+        NotFoundError: there is none.
+    """
+    try:
+        return search.get_experiment(identity).name
+    except NotFoundError:
+        if search.was_deleted(identity):
+            raise _is_deleted(f"with the id {identity!r}", identity) from None
+        raise
+
+
+def refuse_deleted(name: str) -> None:
+    """Raise StateError where an experiment is deleted and nothing was made in it since.
+
+    A process that starts many runs looks once a second, and after a deletion of its own.
+    """
     identity = experiment_id(name)
+    place = (str(target.place()), identity)
+    if time.monotonic() < _open_until.get(place, 0.0):
+        return
     if not target.has_changed(identity) or not search.was_deleted(identity):
+        _open_until[place] = time.monotonic() + _LOOK_S
         return
     if search.get_experiment_by_name(name) is None:  # nothing was made in it since
-        raise StateError(
-            f"experiment {name!r} is deleted: restore_experiment({identity!r}) brings it back, "
-            "or use another name."
-        )
+        raise _is_deleted(repr(name), identity)
+
+
+def _is_deleted(what: str, identity: str) -> StateError:
+    return StateError(
+        f"experiment {what} is deleted: restore_experiment({identity!r}) brings it back, "
+        "or use another name."
+    )
 
 
 def create_experiment(
@@ -154,6 +185,7 @@ def restore_experiment(experiment_id: str) -> None:
 
 def _mark(experiment: Experiment, view: str, *, deleted: bool) -> None:
     """Say of an experiment first, which hides all at once, and then of its runs."""
+    _open_until.clear()
     store, names = target.store(), [experiment.name]
     runs = search.search_runs(experiment_names=names, run_view_type=view, output_format="list")
     target.declare_experiment(experiment.name)  # that it has changed is seen by its second part

@@ -32,7 +32,15 @@ def figure_bytes(figure: Figure, suffix: str, options: Mapping[str, Any]) -> byt
         )
     if not suffix:
         raise ArgumentError("a figure's name needs an ending that says its format, such as .png.")
-    return write(figure, suffix, options)
+    try:
+        return write(figure, suffix, options)
+    except ArgumentError:
+        raise
+    except Exception as error:  # the libraries raise many kinds, of their own and plain ones
+        raise ArgumentError(
+            f"log_figure() could not write this {type(figure).__name__} as {suffix!r} "
+            f"({_first_line(error)}): correct the figure or save_kwargs."
+        ) from error
 
 
 def _origins(figure: Figure) -> list[str]:

@@ -8,14 +8,22 @@ the process.
 from __future__ import annotations
 
 import atexit
-import sys
 import threading
 import traceback
 from typing import TYPE_CHECKING, Any
 
 from tracksite.errors import ArgumentError, StateError, StoreError
 from tracksite.store.ids import check_run_id
-from tracksite.tracking import capture, check, handles, mlflow_tags, search, target
+from tracksite.tracking import (
+    capture,
+    check,
+    exits,
+    experiments,
+    handles,
+    mlflow_tags,
+    search,
+    target,
+)
 from tracksite.tracking.active import ActiveRun, exit_status
 from tracksite.tracking.capture import configure
 from tracksite.tracking.target import (
@@ -94,8 +102,8 @@ def start_run(
 
     Raises:
         ArgumentError: a bad name, tag or id.
-        StateError: a run is active in this thread and `nested` is false, or the run to resume is
-            active or deleted.
+        StateError: a run is active in this thread and `nested` is false, the run to resume is
+            active or deleted, or the experiment is deleted.
         NotFoundError: no such run, parent or experiment.
         StoreError: the store cannot be opened.
     """
@@ -105,6 +113,7 @@ def start_run(
         fields["description"] = check.text("description", "", description, check.MAX_NOTES)
     if run_name is not None:
         fields["name"] = check.name("run", run_name)
+    exits.watch()
     settings = capture.settings(system_metrics=log_system_metrics)
     if run_id is None:
         experiment = _experiment_of(experiment, experiment_id, parent)
@@ -140,11 +149,13 @@ def _experiment_of(name: str | None, identity: str | None, parent: str | None) -
     if name is not None and identity is not None:
         raise ArgumentError("start_run() takes experiment= or experiment_id=, not both: drop one.")
     if identity is not None:
-        return search.get_experiment(identity).name
-    if name is not None:
-        return check.name("experiment", name)
-    known = handles.handle(parent) if parent else None
-    return known.info.experiment if known else target.active_experiment()
+        return experiments.name_of(identity)
+    known = handles.handle(parent) if parent and name is None else None
+    if known is not None:  # it goes on, so a run inside it does
+        return known.info.experiment
+    chosen = target.active_experiment() if name is None else check.name("experiment", name)
+    experiments.refuse_deleted(chosen)
+    return chosen
 
 
 def _resume(
@@ -234,7 +245,7 @@ def restore_run(run_id: str) -> None:
 
 def _end_all() -> None:
     """End what still runs when the process ends: failed if an exception ended the process."""
-    error = None if hasattr(sys, "ps1") else getattr(sys, "last_value", None)
+    error = exits.how()
     status = exit_status(error)
     text = "".join(traceback.format_exception(error)) if status == "failed" else None
     for run, _ in reversed(list(handles.active.values())):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -110,6 +111,32 @@ def dropped(run: ActiveRun, _: str) -> None:
     kept.pop(run.run_id, None)
 
 
+def attached(store: str, run_id: str, strict: bool = False) -> ActiveRun:  # noqa: FBT001, FBT002
+    """Return this process's handle of a run in a store: what a pickled handle becomes.
+
+    What is logged to it is saved when the process ends; how the run ends is for others to say.
+
+    Args:
+        store: its folder.
+        run_id: 32 hex digits.
+        strict: as for `start_run`.
+
+    Raises:
+        NotFoundError: no such store or run.
+        StateError: the run is deleted.
+    """
+    known = handle(run_id)
+    if known is not None:
+        return known
+    with target.using(store):
+        run = keep(reopen(search.get_run(run_id), on_end=dropped, strict=strict))
+    if "multiprocessing.util" in sys.modules:  # its workers leave without running atexit
+        from multiprocessing.util import Finalize
+
+        Finalize(run, _release, (run,), exitpriority=0)
+    return run
+
+
 def handle(run_id: str) -> ActiveRun | None:
     """Return the handle that this process has of a run, or None."""
     entry = active.get(check_run_id(run_id))
@@ -138,10 +165,14 @@ def logging_to(run_id: str) -> Iterator[ActiveRun]:
 def _release_all() -> None:
     """Save what clients logged to runs that they have not terminated: those are interrupted."""
     for run in list(kept.values()):
-        try:
-            run.release()
-        except StoreError as trouble:
-            warn(str(trouble))
+        _release(run)
+
+
+def _release(run: ActiveRun) -> None:
+    try:
+        run.release()
+    except StoreError as trouble:
+        warn(str(trouble))
 
 
 atexit.register(_release_all)

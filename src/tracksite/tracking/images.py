@@ -10,11 +10,14 @@ from tracksite.errors import ArgumentError
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from PIL.Image import Image as Picture
 
     from tracksite.tracking.kinds import Image
 
 FORMATS = {"png": "PNG", "jpg": "JPEG", "jpeg": "JPEG", "webp": "WEBP", "gif": "GIF", "bmp": "BMP"}
 _CHANNELS = (1, 3, 4)
+_SHADES, _DEEP_SHADES = 1 << 8, 1 << 16
+_NUMBERS = {"F", "I", "I;16", "I;16L", "I;16B", "I;16N"}  # modes whose values are no shades yet
 
 
 def image_bytes(image: Image, suffix: str) -> bytes:
@@ -38,12 +41,60 @@ def image_bytes(image: Image, suffix: str) -> bytes:
         raise ArgumentError(
             "log_image() needs Pillow, which is not installed: pip install pillow."
         ) from None
-    picture = image if isinstance(image, Image.Image) else Image.fromarray(pixels(image))
-    if suffix in {"jpg", "jpeg"} and picture.mode not in {"L", "RGB"}:
-        picture = picture.convert("RGB")
+    is_picture = isinstance(image, Image.Image)
     file = io.BytesIO()
-    picture.save(file, format=FORMATS[suffix])
+    try:
+        picture = _plain(image, suffix) if is_picture else Image.fromarray(pixels(image))
+        _fitting(picture, suffix).save(file, format=FORMATS[suffix])
+    except ArgumentError:
+        raise
+    except Exception as error:  # Pillow raises many kinds, plain ones among them
+        kind = (
+            f"an image of mode {image.mode} and size {image.size}" if is_picture else "this image"
+        )
+        raise ArgumentError(
+            f"{kind} cannot be written as {suffix!r} ({error}): convert it to RGB, or let the "
+            "name end in .png."
+        ) from error
     return file.getvalue()
+
+
+def _plain(picture: Picture, suffix: str) -> Picture:
+    """Return an image in a mode that is one of screens: bits, grey or colours of 8 bits each.
+
+    Depth maps of 16 bits stay as they are where the format keeps them.
+    """
+    mode = picture.mode
+    if mode in {"1", "L", "LA", "P", "RGB", "RGBA"}:
+        return picture
+    if mode in _NUMBERS:
+        return _of_numbers(picture, suffix)
+    return picture.convert({"La": "LA", "PA": "RGBA", "RGBa": "RGBA"}.get(mode, "RGB"))
+
+
+def _of_numbers(picture: Picture, suffix: str) -> Picture:
+    import numpy as np
+    from PIL import Image
+
+    numbers = np.asarray(picture)
+    deep = numbers.dtype.kind in "iu" and suffix == "png" and numbers.size > 0
+    if deep and numbers.min() >= 0 and _SHADES <= numbers.max() < _DEEP_SHADES:
+        return Image.fromarray(numbers.astype(np.uint16))
+    return Image.fromarray(pixels(numbers))
+
+
+def _fitting(picture: Picture, suffix: str) -> Picture:
+    """Return an image in a mode that a format has; where it has no transparency, over white."""
+    from PIL import Image
+
+    if suffix in {"gif", "bmp"} and picture.mode == "LA":
+        return picture.convert("RGBA")
+    if suffix not in {"jpg", "jpeg"} or picture.mode in {"L", "RGB"}:
+        return picture
+    if picture.has_transparency_data:
+        seen = picture.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", seen.size, "white"), seen).convert("RGB")
+    return picture.convert("RGB")
 
 
 def pixels(image: Image) -> NDArray[np.uint8]:

@@ -136,8 +136,9 @@ def get_metric_history(run_id: str, key: str) -> pl.DataFrame:
     """Return every point of one metric.
 
     Returns:
-        Columns step (int64), timestamp (UTC), value (float64, NaN and ±inf kept), in order of
-        step, then time, then logging. No rows when the run has no such metric.
+        Columns step (int64), timestamp (UTC; null where no date can hold it), value (float64, NaN
+        and ±inf kept), in order of step, then time, then logging. No rows when the run has no such
+        metric.
 
     Raises:
         NotFoundError: no such run.
@@ -145,7 +146,8 @@ def get_metric_history(run_id: str, key: str) -> pl.DataFrame:
     from tracksite.query.curves import history
 
     get_run(run_id)
-    return history(_snapshot([run_id]), run_id, check.key("metric", key))
+    check.is_text("metric key", key)  # one that no verb takes may be there all the same
+    return history(_snapshot([run_id]), run_id, key)
 
 
 def search_experiments(
@@ -329,7 +331,7 @@ def search_runs(
         ArgumentError: a filter, order or option that is not understood.
         NotFoundError: no store yet.
     """
-    from tracksite.query import filters, leaderboard
+    from tracksite.query import filters, leaderboard, long
 
     if output_format not in {"polars", "pandas", "list"}:
         raise ArgumentError(
@@ -351,7 +353,7 @@ def search_runs(
         by_id = {row["run_id"]: row for row in rows.to_dicts()}
         return [_to_run(by_id[run_id]) for run_id in wide["run_id"]]
     table = _with_experiment_id(wide)
-    return table if output_format == "polars" else table.to_pandas()
+    return table if output_format == "polars" else long.for_arrow(table).to_pandas()
 
 
 def _warn_unsorted(frame: pl.DataFrame, order_by: Sequence[str]) -> None:

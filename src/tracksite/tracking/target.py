@@ -32,11 +32,14 @@ class _Chosen:
 
 
 _chosen = _Chosen()
+_passed: dict[str, tuple[str, str | None]] = {}  # variable → what we put there, what was there
 _used: ContextVar[str | None] = ContextVar("tracksite_store", default=None)
 
 
 def set_tracking_uri(uri: str | os.PathLike[str] | None) -> None:
     """Choose the store of the runs that start from now on, and of all queries.
+
+    Processes that this one starts use it too: TRACKSITE_STORE says so in their environment.
 
     Args:
         uri: a folder, relative to the present working folder or absolute, or a `file:` URI;
@@ -49,11 +52,28 @@ def set_tracking_uri(uri: str | os.PathLike[str] | None) -> None:
     """
     if uri is None:
         _chosen.uri = _chosen.place = None
+        _pass_on(STORE_VARIABLE, None)
         return
     text = os.fspath(uri)
     if not text.strip():
         raise ArgumentError(f"tracking URI {uri!r} names no folder: pass one, such as './runs'.")
     _chosen.uri, _chosen.place = text, path_of(text)
+    _pass_on(STORE_VARIABLE, str(_chosen.place))
+
+
+def _pass_on(variable: str, value: str | None) -> None:
+    """Say a choice to the processes that are started; None: what was said from outside, again."""
+    ours, outside = _passed.pop(variable, (None, None))
+    now = os.environ.get(variable)
+    if ours is None or now != ours:  # somebody else said something since
+        outside = now
+    if value is not None:
+        _passed[variable] = value, outside
+    said = outside if value is None else value
+    with contextlib.suppress(UnicodeEncodeError):  # an environment that holds ASCII alone
+        os.environ.pop(variable, None)
+        if said is not None:
+            os.environ[variable] = said
 
 
 def get_tracking_uri() -> str:
@@ -93,7 +113,12 @@ def store(*, create: bool = False) -> LocalStore:
         NotFoundError: there is none yet, and `create` is false.
         StoreError: it cannot be read or created, or is of a newer format.
     """
-    return open_store(_used.get() or _chosen.place or get_tracking_uri(), create=create)
+    return open_store(place(), create=create)
+
+
+def place() -> Path:
+    """Return the folder of the store in use, which need not exist."""
+    return path_of(_used.get() or _chosen.place or get_tracking_uri())
 
 
 @contextlib.contextmanager
@@ -114,8 +139,12 @@ def using(uri: str | None) -> Iterator[None]:
 
 
 def set_active_experiment(name: str | None) -> None:
-    """Choose the experiment of the runs that start from now on; None: the default again."""
+    """Choose the experiment of the runs that start from now on; None: the default again.
+
+    Processes that this one starts use it too, by TRACKSITE_EXPERIMENT in their environment.
+    """
     _chosen.experiment = name
+    _pass_on(EXPERIMENT_VARIABLE, name)
 
 
 def active_experiment() -> str:
