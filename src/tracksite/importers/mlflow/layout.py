@@ -33,14 +33,13 @@ def experiment(own_id: str, name: str, location: Path, entity: Entity | None) ->
 
 def run(entity: Entity, own_id: str, place: Path) -> dict[str, Any]:
     """Return the meta file of a run whose artifacts are at a place."""
-    status = fields.SHOWN_STATUS.get(str(entity.fields.get("status")), "KILLED")
     return {
         "run_id": entity.entity_id,
         "run_uuid": entity.entity_id,
         "experiment_id": own_id,
         "run_name": entity.fields.get("name") or "",
         "user_id": entity.fields.get("user") or fields.UNKNOWN_USER,
-        "status": _STATUS[status],
+        "status": _STATUS.get(fields.status(entity), _STATUS["KILLED"]),
         "start_time": _created(entity),
         "end_time": entity.millis("ended_at"),
         "lifecycle_stage": _stage(entity),

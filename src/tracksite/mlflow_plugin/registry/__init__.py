@@ -13,30 +13,8 @@ from tracksite.mlflow_plugin.registry.versions import VersionCalls
 from tracksite.mlflow_plugin.unsupported import refuse
 from tracksite.mlflow_plugin.uri import Artifacts, folder_of
 
-# MLflow writes these on top of the others; prompts are registered models with tags of their own.
-INHERITED = (
-    "copy_model_version",
-    "create_prompt",
-    "search_prompts",
-    "delete_prompt",
-    "set_prompt_tag",
-    "delete_prompt_tag",
-    "get_prompt",
-    "create_prompt_version",
-    "get_prompt_version",
-    "delete_prompt_version",
-    "get_prompt_version_by_alias",
-    "set_prompt_alias",
-    "delete_prompt_alias",
-    "search_prompt_versions",
-    "set_prompt_version_tag",
-    "delete_prompt_version_tag",
-    "link_prompt_version_to_model",
-    "link_prompt_version_to_run",
-)
 
-
-@refuse(AbstractStore, INHERITED)
+@refuse(AbstractStore)
 class ModelRegistry(ModelCalls, VersionCalls):
     """The registered models of a store in a folder.
 

@@ -19,21 +19,8 @@ from tracksite.mlflow_plugin.tracking.runs import RunCalls
 from tracksite.mlflow_plugin.unsupported import refuse
 from tracksite.mlflow_plugin.uri import Artifacts, folder_of
 
-INHERITED = (
-    "search_runs",
-    "log_batch_async",
-    "log_metric_async",
-    "log_param_async",
-    "set_tag_async",
-    "end_async_logging",
-    "flush_async_logging",
-    "shut_down_async_logging",
-    "list_scorers_across_experiments",
-    "filter_active_experiment_ids",
-)
 
-
-@refuse(AbstractStore, INHERITED)
+@refuse(AbstractStore)
 class TrackingStore(ExperimentCalls, RunCalls, LogCalls, HistoryCalls, ModelCalls):
     """A store in a folder, for MLflow's clients and for its server.
 
