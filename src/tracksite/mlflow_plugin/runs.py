@@ -57,7 +57,7 @@ def run_info(entity: Entity, experiment_id: str, artifacts: Artifacts) -> RunInf
         experiment_id=experiment_id,
         user_id=entity.fields.get("user") or fields.UNKNOWN_USER,
         status=fields.status(entity),
-        start_time=entity.millis("started_at") or entity.first_us // 1000,
+        start_time=entity.began_ms,
         end_time=entity.millis("ended_at"),
         lifecycle_stage=lifecycle(entity),
         artifact_uri=artifact_uri(entity, artifacts),

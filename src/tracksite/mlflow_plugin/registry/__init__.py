@@ -21,6 +21,7 @@ class ModelRegistry(ModelCalls, VersionCalls):
     Attributes:
         ledger: what the store holds.
         artifacts: where artifacts are for the clients of this store.
+        tracking_uri: where the runs are; None for where MLflow's present one is.
     """
 
     def __init__(self, store_uri: str, tracking_uri: str | None = None) -> None:
@@ -32,6 +33,7 @@ class ModelRegistry(ModelCalls, VersionCalls):
         """
         super().__init__(store_uri, tracking_uri)  # type: ignore[no-untyped-call] # of MLflow
         root = folder_of(store_uri)
+        self.tracking_uri = tracking_uri
         self.ledger = ledger_of(root)
         self.artifacts = Artifacts(root / "artifacts")
 
