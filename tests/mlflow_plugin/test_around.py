@@ -6,6 +6,7 @@ import mlflow
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModelStatus, Metric
+from mlflow.exceptions import MlflowException
 
 from tracksite.mlflow_plugin import model_registry_store, tracking_store
 
@@ -119,3 +120,18 @@ def test_a_history_has_what_was_logged_since_it_was_read(client, uri):
         assert len(client.get_metric_history(run_id, "loss")) == step + 1
     client.set_terminated(run_id)
     assert len(client.get_metric_history(run_id, "loss")) == 3
+
+
+def test_a_trace_is_refused_in_words_and_its_run_says_so(client, uri):
+    """Clients log traces in the background and go on: the loss is seen where one looks later."""
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(uri)
+    try:
+        with mlflow.start_run() as run:
+            mlflow.trace(lambda: 1)()
+            mlflow.flush_trace_async_logging()
+        with pytest.raises(MlflowException, match=r"search_traces.*not supported"):
+            mlflow.search_traces()
+    finally:
+        mlflow.set_tracking_uri(before)
+    assert client.get_run(run.info.run_id).data.tags["traces"] == "not kept"

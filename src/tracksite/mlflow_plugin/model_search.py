@@ -77,7 +77,7 @@ def _on(metric: Metric, datasets: list[dict[str, Any]]) -> bool:
     return any(SearchLoggedModelsUtils._is_metric_on_dataset(metric, one) for one in datasets)
 
 
-def _key(order: dict[str, Any]) -> tuple[Key, bool]:
+def _key(order: Any) -> tuple[Key, bool]:  # noqa: ANN401 - what a client sends
     digest = order.get("dataset_digest") if isinstance(order, dict) else None
     if digest:  # MLflow's parser refuses it without a name, its database store takes it
         order = {key: text for key, text in order.items() if key != "dataset_digest"}
