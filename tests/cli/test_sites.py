@@ -163,3 +163,9 @@ def test_progress_is_shown_on_a_terminal(store, tmp_path):
     pty.spawn([*MAIN, "build", str(store)], read, lambda _: b"")
     assert b"Building" in shown
     assert b"written" in shown
+
+
+def test_a_store_beside_the_one_that_is_not_there_is_named(tracksite, store):
+    """A script that logs to another folder than the default is met by its name."""
+    said = tracksite("build", store.parent / "runs-not-there").stderr
+    assert f"name {store.name}, beside it" in said

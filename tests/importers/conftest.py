@@ -3,7 +3,8 @@
 `mlflow_source`  `mlflow_source(version, kind) -> str`: a copy of a store that MLflow `version`
                  made, as a URI or path; `kind` is "folder" or "database"
 `bring`          `bring(uri, store="store", artifacts=()) -> Summary`: an import
-`mlruns`         an `mlruns/` folder with one experiment, to which `mlruns.run(...)` adds runs
+`mlruns`         an `mlruns/` folder with one experiment, to which `mlruns.run(...)` adds runs;
+                 `mlruns.experiment(...)` adds experiments
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ def bring():
         target = open_store(store, create=True)
         present = Present(target)
         reader = open_reader(str(uri), artifacts)
-        return bring_in(target, present, MLflowSource(reader, present.of_kind("experiment")))
+        return bring_in(target, present, MLflowSource(reader, present))
 
     return bring
 
@@ -61,9 +62,18 @@ class Mlruns:
 
     root: Path
 
-    def run(self, run_id=RUN, meta="", **files):
+    def experiment(self, place, name, **meta):
+        """Write an experiment at "1" or ".trash/1"; its id is the last part."""
+        folder = self.root / place
+        folder.mkdir(parents=True, exist_ok=True)
+        stage = "deleted" if place.startswith(".trash") else "active"
+        told = {"experiment_id": f"'{folder.name}'", "name": name, "lifecycle_stage": stage, **meta}
+        text = "".join(f"{key}: {value}\n" for key, value in told.items())
+        (folder / "meta.yaml").write_text(text)
+
+    def run(self, run_id=RUN, meta="", at="1", **files):
         """Write a run: `metrics={"loss": "1 0.5 0"}`, and so `params`, `tags`, `artifacts`."""
-        folder = self.root / "1" / run_id
+        folder = self.root / at / run_id
         folder.mkdir(parents=True)
         text = f"run_id: {run_id}\nstatus: 3\nlifecycle_stage: active\nstart_time: 1000\n{meta}"
         (folder / "meta.yaml").write_text(text)

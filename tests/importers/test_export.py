@@ -82,8 +82,35 @@ def test_and_back(mlflow_source, bring, tmp_path):
     columns += ["started_at", "ended_at", "parent_run_id", "metrics", "inputs", "artifacts"]
     one, other = (frame.filter(frame["kind"] == "run").select(columns) for frame in frames)
     assert one.height == 5
-    killed = str(one.to_dicts()).replace("'interrupted'", "'killed'")  # as MLflow says it
-    assert killed == str(other.to_dicts())
+    assert str(one.to_dicts()) == str(other.to_dicts())
+
+
+def test_a_deleted_experiment_is_in_the_trash_with_its_artifacts(tmp_path, bring, mlruns):
+    """MLflow finds no folder without an experiment, and every file once it is restored."""
+    mlruns.experiment(".trash/7", "beer")
+    mlruns.run(RUN, at=".trash/7", artifacts={"a.txt": "hello"})
+    bring(mlruns.root)
+    export(open_store("store"), "out")
+    assert not (tmp_path / "out" / "7").exists()
+    client = MlflowClient((tmp_path / "out").as_uri())
+    client.restore_experiment("7")
+    assert [one.path for one in client.list_artifacts(RUN)] == ["a.txt"]
+
+
+def test_a_status_comes_back_or_is_named(tmp_path, bring, mlruns):
+    """RUNNING and SCHEDULED come back; what was interrupted here is KILLED, and said so."""
+    others = ["a" * 32, "b" * 32]
+    for run_id, number in zip((RUN, *others), (1, 2, 5), strict=True):
+        mlruns.run(run_id, f"status: {number}")
+    bring(mlruns.root)
+    store = open_store("store")
+    store.write_patch("c" * 32, "run", {"experiment": "wine", "status": "running"})
+    (sentence,) = export(store, "out").skipped
+    assert sentence.startswith("1 runs")
+    client = MlflowClient((tmp_path / "out").as_uri())
+    ids = (RUN, *others, "c" * 32)
+    found = [client.get_run(run_id).info.status for run_id in ids]
+    assert found == ["RUNNING", "SCHEDULED", "KILLED", "KILLED"]
 
 
 def test_keys_that_mlflow_refuses_are_spelled_otherwise(tmp_path, bring, read):

@@ -20,7 +20,8 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # of the libraries that MLflo
 def _bring(uri, name, artifacts):
     store = open_store(name, create=True)
     reader = server.Server(uri, artifacts)
-    return bring_in(store, Present(store), MLflowSource(reader))
+    present = Present(store)
+    return bring_in(store, present, MLflowSource(reader, present))
 
 
 def test_through_the_client_as_directly(mlflow_source, bring, tmp_path, monkeypatch):

@@ -24,18 +24,16 @@ LARGEST = "1.7976931348623157e+308"  # what MLflow writes into a database for an
 
 
 def _told(version, kind):
-    """What that MLflow's own client read from the store, but for five things.
+    """What that MLflow's own client read from the store, but for four things.
 
-    Infinities are what they were before MLflow wrote them into a database; a run that nobody logs
-    to is no longer running; with an experiment its runs are deleted, in folders too; the files of
-    a logged model lie among those of its run; and the step of a point with a data set, which
-    MLflow writes into a folder's files, it does not read again.
+    Infinities are what they were before MLflow wrote them into a database; with an experiment its
+    runs are deleted, in folders too; the files of a logged model lie among those of its run; and
+    the step of a point with a data set, which MLflow writes into a folder's files, it does not
+    read again.
     """
     text = (FIXTURES / version / f"{kind}.json").read_text(encoding="utf-8")
     told = json.loads(text.replace(LARGEST, "inf"))
     for run in told["runs"].values():
-        if run["info"]["status"] == "RUNNING":
-            run["info"]["status"] = "KILLED"
         if told["experiments"][run["experiment"]]["stage"] == "deleted":
             run["info"]["lifecycle_stage"] = "deleted"
         for point in run["histories"].get("auc", ()):

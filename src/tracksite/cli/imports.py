@@ -57,7 +57,7 @@ def import_mlflow(*, source: str, store: str, artifacts: tuple[Path, ...]) -> No
     target = open_store(store, create=True)
     present = Present(target)
     with progress("Importing") as moved:
-        done = bring_in(target, present, MLflowSource(reader, present.of_kind("experiment")), moved)
+        done = bring_in(target, present, MLflowSource(reader, present), moved)
     for sentence in done.skipped:
         say(short("", f"Left out: {sentence}"))
     say(

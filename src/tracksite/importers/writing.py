@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from tracksite.errors import ArgumentError
 from tracksite.importers.entry import Series, Summary, UnreadableError
 from tracksite.importers.known import Known, Present, fingerprint
+from tracksite.mlflow_plugin import fields
 from tracksite.mlflow_plugin.lifecycle import still_deleted
 from tracksite.schema import LIST_KEYS
 from tracksite.store import points
 from tracksite.store.artifacts import chunks
+from tracksite.store.ids import experiment_id
 from tracksite.store.shelf import Shelf
 from tracksite.tracking import check
 
@@ -45,16 +48,37 @@ def bring_in(
             next import goes on from there.
     """
     done, total = Summary(), source.count()
+    seen: set[str] = set()
+    hidden: Counter[str] = Counter()
     for number, entry in enumerate(source.entries(done.skipped.append)):
         if moved:
             moved(number, max(total, number + 1), entry.label)
+        if entry.entity_id in seen:
+            done.skipped.append(f"{entry.label} is there twice: the second one was left out")
+            continue
+        seen.add(entry.entity_id)
         _bring(store, present, entry, done)
+        if _is_hidden(present, entry):
+            hidden[str(entry.patch["experiment"])] += 1
+    for name, count in hidden.items():
+        done.skipped.append(
+            f"{count} new runs of experiment {name!r}, which was deleted here: "
+            "they are in the store, and deleted with it"
+        )
     return done
+
+
+def _is_hidden(present: Present, entry: Entry) -> bool:
+    """Whether a run is new and not deleted, and its experiment was deleted in the store."""
+    if entry.kind != "run" or entry.patch.get("deleted") or present.get(entry.entity_id):
+        return False
+    owner = present.peek(experiment_id(str(entry.patch["experiment"])))
+    return owner is not None and owner.deleted and fields.GONE not in owner.tags
 
 
 def _bring(store: LocalStore, present: Present, entry: Entry, done: Summary) -> None:
     known = present.get(entry.entity_id)
-    patch = _news(known, entry.patch)
+    patch = _news(known, _brought_back(known, entry.patch))
     rows = _copy(store, known, entry, done)
     if rows:
         patch["artifacts"] = [*patch.get("artifacts", ()), *rows]
@@ -89,6 +113,14 @@ def _count(done: Summary, entry: Entry, known: Known | None, *, changed: bool) -
         done.changed += 1
     else:
         done.unchanged += 1
+
+
+def _brought_back(known: Known | None, patch: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a patch that undoes what an earlier import deleted, if it is there again."""
+    if known is None or patch.get("deleted") or fields.GONE not in known.entity.tags:
+        return patch
+    tags = {**patch.get("tags", {}), fields.GONE: None}
+    return {**patch, "deleted": False, "tags": tags}
 
 
 def _news(known: Known | None, patch: Mapping[str, Any]) -> dict[str, Any]:

@@ -60,6 +60,12 @@ class Entity:
         """Whether the last word on it deletes it; see `lifecycle.standing`."""
         return bool(self.fields.get("deleted"))
 
+    @property
+    def began_ms(self) -> int:
+        """When it began or was made, in milliseconds since 1970; 0 is such a time, too."""
+        began = self.millis("started_at")
+        return self.first_us // 1000 if began is None else began
+
     def millis(self, name: str) -> int | None:
         """Return a time field in milliseconds since 1970, as MLflow counts."""
         time = self.fields.get(name)

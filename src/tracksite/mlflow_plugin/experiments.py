@@ -117,7 +117,7 @@ def named(ledger: Ledger, name: str) -> Entity | None:
 
 def entity_of(entity: Entity, artifacts: Artifacts) -> Experiment:
     """Return MLflow's entity of an experiment."""
-    created = entity.millis("started_at") or entity.first_us // 1000
+    created = entity.began_ms
     return Experiment(
         id_of(entity),
         entity.fields["name"],
@@ -212,7 +212,7 @@ def rename(ledger: Ledger, entity: Entity, name: str) -> None:
     if named(ledger, name) is not None:
         raise MlflowException(f"Experiment(name={name}) already exists.", RESOURCE_ALREADY_EXISTS)
     tags = fields.to_tags(entity, fields.NOTE)
-    created = from_millis(entity.millis("started_at") or entity.first_us // 1000)
+    created = from_millis(entity.began_ms)
     location = entity.tags.get(fields.ARTIFACTS)
     moved = _declare(ledger, name, tags, location, id_of(entity))
     update(ledger, moved, {"started_at": created}, touch=True)
@@ -287,10 +287,8 @@ def _attribute(key: str) -> Key:
     looks: dict[str, Key] = {
         "name": lambda entity: entity.fields["name"],
         "experiment_id": id_of,
-        "creation_time": lambda one: one.millis("started_at") or one.first_us // 1000,
-        "last_update_time": lambda one: int(
-            one.tags.get(fields.UPDATED) or one.millis("started_at") or one.first_us // 1000
-        ),
+        "creation_time": lambda one: one.began_ms,
+        "last_update_time": lambda one: int(one.tags.get(fields.UPDATED) or one.began_ms),
     }
     return looks[key]
 

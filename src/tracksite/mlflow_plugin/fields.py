@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 PRIVATE, OWNER, RENAMED = PRIVATE_TAGS, OWNER_TAG, RENAMED_TAG
 ARTIFACTS = f"{PRIVATE}artifact_location"  # chosen by hand
 EXPERIMENT_ID = f"{PRIVATE}experiment_id"  # of an experiment that was renamed
-STATUS = f"{PRIVATE}status"  # SCHEDULED, or the status of a logged model
+STATUS = f"{PRIVATE}status"  # RUNNING or SCHEDULED as imported, or the status of a logged model
 UNNAMED = f"{PRIVATE}unnamed"  # the tag with the name of a run was removed, the name was not
 UPDATED = f"{PRIVATE}updated_at"  # milliseconds since 1970
 SOURCE = f"{PRIVATE}source"  # of a model version, where it is no folder of a run
@@ -29,6 +29,7 @@ RUN_LINK = f"{PRIVATE}run_link"
 MODEL_TYPE = f"{PRIVATE}model_type"
 INPUT = f"{PRIVATE}input."  # + data set: what MLflow knows of it and the store's row does not
 MODEL_INPUT = f"{PRIVATE}model_input."  # + model id
+GONE = f"{PRIVATE}gone"  # of what an import deleted: the next one brings it back if it is there
 FOREIGN_ID = f"{PRIVATE}run_id"  # of an imported run, where it is no id of ours
 MODEL_OUTPUT = f"{PRIVATE}model_output."  # + model id: the step
 
@@ -48,6 +49,7 @@ STORED_STATUS = {
     "FAILED": "failed",
     "KILLED": "killed",
 }
+_OPEN = {"running", "interrupted"}
 _CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
 
 
@@ -87,6 +89,14 @@ def tag_of(entity: Entity, key: str, mapped: Mapping[str, str]) -> str | None:
     if text:
         return text
     return None if key.startswith(PRIVATE) else entity.tags.get(key)
+
+
+def status(entity: Entity) -> str:
+    """Return MLflow's status of a run."""
+    stored = str(entity.fields.get("status", "interrupted"))
+    if stored in _OPEN and STATUS in entity.tags:
+        return entity.tags[STATUS]
+    return SHOWN_STATUS.get(stored, "KILLED")
 
 
 def _shown(entity: Entity, name: str) -> str | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tracksite.errors import ArgumentError
 from tracksite.store.artifacts import sha256
 from tracksite.store.disk_names import is_marked
+from tracksite.store.syncing import warn_once
 from tracksite.tracking import check
 from tracksite.tracking.artifacts import files_below
 
@@ -37,8 +38,9 @@ def note(ledger: Ledger, entity: Entity) -> None:
             continue
         try:
             check.artifact_path(path)
-        except ArgumentError:
-            continue  # a name that no site could show
+        except ArgumentError as error:  # a name that no site could show
+            warn_once(f"an artifact of run {entity.entity_id} is not noted: {error}")
+            continue
         digest = sha256(file)
         if beside and earlier is None:
             earlier = _earlier(ledger, entity)

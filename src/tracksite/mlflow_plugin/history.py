@@ -23,7 +23,8 @@ def points(
     """Return the points of entities as they stand now; columns as `schema.points_schema()`."""
     import polars as pl
 
-    snapshot = ledger.store.snapshot(entity_ids)
+    ids = list(entity_ids)
+    snapshot = ledger.snapshot(ids[0]) if len(ids) == 1 else ledger.store.snapshot(ids)
     found = read_points(snapshot, entity_ids, keys)
     live = snapshot.live_points.filter(pl.col("run_id").is_in(sorted(entity_ids)))
     return pl.concat(

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 SETTLED_NS = 50_000_000  # a folder's time tells changes apart that are so far apart
 IDLE_S = 5.0  # a writer of a run that has ended is closed so long after its last call
 MOST_OPEN = 200
+MOST_SNAPSHOTS = 8
 _FOLDERS = ("live", "log", "manifest")
 
 
@@ -60,6 +61,7 @@ class Ledger:
         self._is_child = False
         self._own: set[str] = set()  # writer ids of this process
         self._others: defaultdict[str, set[tuple[str, int]]] = defaultdict(set)
+        self._snapshots: dict[str, Snapshot] = {}  # of the last entities whose points were asked
         _ledgers.add(self)
 
     def get(self, entity_id: str) -> Entity | None:
@@ -97,6 +99,7 @@ class Ledger:
         """
         with self.lock:
             entity = self._entities.setdefault(entity.entity_id, entity)
+            self._snapshots.pop(entity.entity_id, None)
             fields = still_deleted(self, entity, fields)
             current = self._open.get(entity.entity_id)
             if current is not None and entity.knows(fields) and self._passed(current):
@@ -115,6 +118,7 @@ class Ledger:
     def log(self, entity: Entity, points: Iterable[tuple[str, int, int, float]]) -> None:
         """Log points of metrics: key, step, milliseconds since 1970, value."""
         with self.lock:
+            self._snapshots.pop(entity.entity_id, None)
             current = self._open.get(entity.entity_id) or self._opened(entity, resume=True)
             current.used = time.monotonic()
             add = current.writer.point
@@ -164,8 +168,17 @@ class Ledger:
         self._is_child = True
 
     def snapshot(self, entity_id: str) -> Snapshot:
-        """Return the snapshot of one entity, for its points."""
-        return self.store.snapshot([entity_id])
+        """Return the snapshot of one entity, for its points; kept, as clients ask key by key.
+
+        Until anything changes, that is; own points say the same in a live log as in parts.
+        """
+        with self.lock:
+            self._look([entity_id])
+            kept = self._snapshots.pop(entity_id, None) or self.store.snapshot([entity_id])
+            self._snapshots[entity_id] = kept
+            while len(self._snapshots) > MOST_SNAPSHOTS:
+                del self._snapshots[next(iter(self._snapshots))]
+            return kept
 
     def _opened(self, entity: Entity, *, resume: bool) -> _Open:
         self._tidy()
@@ -260,8 +273,10 @@ class Ledger:
             warn_once(problem.message)
         if ids is None:
             self._entities.clear()
+            self._snapshots.clear()
         for entity_id in ids or ():
             self._entities.pop(entity_id, None)
+            self._snapshots.pop(entity_id, None)
         for row in fold(snapshot).iter_rows(named=True):
             if row["kind"] is not None:
                 self._entities[row["run_id"]] = from_row(row)

@@ -77,7 +77,10 @@ def _on(metric: Metric, datasets: list[dict[str, Any]]) -> bool:
     return any(SearchLoggedModelsUtils._is_metric_on_dataset(metric, one) for one in datasets)
 
 
-def _key(order: dict[str, Any]) -> tuple[Key, bool]:
+def _key(order: Any) -> tuple[Key, bool]:  # noqa: ANN401 - what a client sends
+    digest = order.get("dataset_digest") if isinstance(order, dict) else None
+    if digest:  # MLflow's parser refuses it without a name, its database store takes it
+        order = {key: text for key, text in order.items() if key != "dataset_digest"}
     parsed = SearchLoggedModelsUtils.parse_order_by_for_logged_models(order)
     if "." not in parsed.field_name:
         name = _SAME.get(parsed.field_name, parsed.field_name)
@@ -90,7 +93,7 @@ def _key(order: dict[str, Any]) -> tuple[Key, bool]:
             for one in model.metrics or ()
             if one.key == name
             and parsed.dataset_name in {None, one.dataset_name}
-            and parsed.dataset_digest in {None, one.dataset_digest}
+            and digest in {None, "", one.dataset_digest}
         ]
         return max(found)[2] if found else None
 

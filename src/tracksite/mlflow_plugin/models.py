@@ -16,8 +16,9 @@ from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
 from mlflow.utils.name_utils import _generate_random_name
 
 from tracksite.mlflow_plugin import experiments, fields, runs
-from tracksite.mlflow_plugin.entity import from_millis
+from tracksite.mlflow_plugin.entity import from_millis, to_us
 from tracksite.mlflow_plugin.history import points
+from tracksite.mlflow_plugin.uri import below
 from tracksite.store.ids import new_run_id
 
 if TYPE_CHECKING:
@@ -87,6 +88,12 @@ def _path(ledger: Ledger, run_id: str | None, name: str, entity_id: str) -> str 
     return name if plain and free else f"{_PATH}/{_PREFIX}{entity_id}"
 
 
+def is_there(ledger: Ledger, model_id: str) -> bool:
+    """Return whether a store has a logged model of MLflow's id."""
+    found = ledger.get(str(model_id).removeprefix(_PREFIX))
+    return found is not None and found.kind == KIND
+
+
 def find(ledger: Ledger, model_id: str, *, deleted: bool = True) -> Entity:
     """Return a logged model by MLflow's id.
 
@@ -113,7 +120,7 @@ def location(ledger: Ledger, entity: Entity, artifacts: Artifacts) -> str:
         return artifacts.uri(entity.entity_id)
     run = ledger.peek(run_id)
     base = runs.artifact_uri(run, artifacts) if run else artifacts.uri(run_id)
-    return f"{base}/{path}"
+    return below(base, path)
 
 
 def entities_of(ledger: Ledger, found: list[Entity], artifacts: Artifacts) -> list[LoggedModel]:
@@ -125,7 +132,7 @@ def entities_of(ledger: Ledger, found: list[Entity], artifacts: Artifacts) -> li
 def _entity(
     ledger: Ledger, entity: Entity, artifacts: Artifacts, metrics: list[Metric]
 ) -> LoggedModel:
-    created = entity.millis("started_at") or entity.first_us // 1000
+    created = entity.began_ms
     return LoggedModel(
         experiment_id=experiments.of_run(ledger, entity),
         model_id=model_id(entity),
@@ -190,13 +197,18 @@ def metrics_of(ledger: Ledger, found: Iterable[Entity]) -> dict[str, list[Metric
     wanted = [one.entity_id for one in found if one.metrics]
     if not wanted:
         return measured
+    seen = set()
     for entity_id, key, step, time, value in points(ledger, wanted).iter_rows():
+        point = (entity_id, key, step, to_us(time) // 1000, str(value))
+        if point in seen:  # a client that got no answer logs a point again
+            continue
+        seen.add(point)
         name, run_id, dataset, digest = [*key.split(_SEPARATOR), "", "", ""][:4]
         measured[entity_id].append(
             Metric(
                 name,
                 value,
-                int(time.timestamp() * 1000),
+                point[3],
                 step,
                 model_id=f"{_PREFIX}{entity_id}",
                 dataset_name=dataset or None,

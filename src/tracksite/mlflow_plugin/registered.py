@@ -142,7 +142,7 @@ def rename(ledger: Ledger, model: Entity, name: str) -> None:
     old = model.fields["name"]
     if name == old:
         return touch(ledger, model, {})
-    created = from_millis(created_ms(model))
+    created = from_millis(model.began_ms)
     tags, aliases, text = model.tags, model.aliases, model.fields.get("description")
     create(ledger, name, dict(tags), text)
     moved = ledger.get(model_id(name)) or model
@@ -219,14 +219,9 @@ def source(version: Entity, artifacts: Artifacts) -> str:
     return given or ""
 
 
-def created_ms(entity: Entity) -> int:
-    """Return when a model or version was created."""
-    return entity.millis("started_at") or entity.first_us // 1000
-
-
 def updated_ms(entity: Entity) -> int:
     """Return when a model or version was last changed, in MLflow's sense."""
-    return int(entity.tags.get(fields.UPDATED) or created_ms(entity))
+    return int(entity.tags.get(fields.UPDATED) or entity.began_ms)
 
 
 def aliases(entities: Entities, model: Entity) -> dict[str, Entity]:
@@ -260,7 +255,7 @@ def version_entity(version: Entity, aliases: list[str], artifacts: Artifacts) ->
     return ModelVersion(
         version.fields["name"],
         version.fields["version"],
-        created_ms(version),
+        version.began_ms,
         updated_ms(version),
         version.fields.get("description") or None,
         None,
@@ -277,7 +272,7 @@ def model_entity(ledger: Ledger, model: Entity, artifacts: Artifacts) -> Registe
     """Return MLflow's entity of a registered model, with the newest version of each stage."""
     return RegisteredModel(
         model.fields["name"],
-        created_ms(model),
+        model.began_ms,
         updated_ms(model),
         model.fields.get("description") or None,
         [version_entity(one, [], artifacts) for one in latest(ledger, model)],

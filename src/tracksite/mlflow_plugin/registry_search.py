@@ -158,7 +158,7 @@ def _version_keys(order_by: list[str]) -> list[tuple[Key, bool]]:
     looks: dict[str, Key] = {
         "name": lambda one: one.fields["name"],
         "version_number": lambda one: one.fields["version"],
-        "creation_timestamp": registered.created_ms,
+        "creation_timestamp": lambda one: one.began_ms,
         "last_updated_timestamp": registered.updated_ms,
     }
     keys: dict[str, bool] = {}

@@ -89,9 +89,9 @@ def _attribute(name: str, artifacts: Artifacts) -> Key:
     known: dict[str, Key] = {
         "run_id": lambda entity: entity.entity_id,
         "run_name": lambda entity: entity.fields.get("name"),
-        "status": runs.status_of,
+        "status": fields.status,
         "user_id": lambda entity: entity.fields.get("user") or fields.UNKNOWN_USER,
-        "start_time": lambda entity: entity.millis("started_at") or entity.first_us // 1000,
+        "start_time": lambda entity: entity.began_ms,
         "end_time": lambda entity: entity.millis("ended_at"),
         "artifact_uri": lambda entity: runs.artifact_uri(entity, artifacts),
     }

@@ -32,14 +32,6 @@ if TYPE_CHECKING:
     from tracksite.mlflow_plugin.uri import Artifacts
 
 
-def status_of(entity: Entity) -> str:
-    """Return MLflow's status of a run."""
-    status = str(entity.fields.get("status", "interrupted"))
-    if status in {"running", "interrupted"} and fields.STATUS in entity.tags:
-        return entity.tags[fields.STATUS]
-    return fields.SHOWN_STATUS.get(status, "KILLED")
-
-
 def status_patch(status: int) -> dict[str, Any]:
     """Return the fields that say a status of MLflow's; what is scheduled is a run's tag."""
     name = RunStatus.to_string(status)
@@ -64,8 +56,8 @@ def run_info(entity: Entity, experiment_id: str, artifacts: Artifacts) -> RunInf
         run_id=entity.entity_id,
         experiment_id=experiment_id,
         user_id=entity.fields.get("user") or fields.UNKNOWN_USER,
-        status=status_of(entity),
-        start_time=entity.millis("started_at") or entity.first_us // 1000,
+        status=fields.status(entity),
+        start_time=entity.began_ms,
         end_time=entity.millis("ended_at"),
         lifecycle_stage=lifecycle(entity),
         artifact_uri=artifact_uri(entity, artifacts),

@@ -26,6 +26,20 @@ def folder_of(uri: str) -> Path:
     return Path(unquote(parts.path)).expanduser().absolute()
 
 
+def absolute(location: str) -> str:
+    """Return a location that means the same in every working folder; `?query#fragment` stays."""
+    from mlflow.utils.uri import resolve_uri_if_local
+
+    return str(resolve_uri_if_local(location))
+
+
+def below(location: str, *path: str) -> str:
+    """Return a place below a location, whose `?query#fragment` stays at the end."""
+    from mlflow.utils.uri import append_to_uri_path
+
+    return str(append_to_uri_path(location, *path))
+
+
 @dataclass(frozen=True)
 class Artifacts:
     """Where the artifacts of a store are: computed when it is read, so that a store can move.
@@ -44,18 +58,22 @@ class Artifacts:
         chosen = given if given and given != DEFAULT_ROOT else None
         if chosen and urlsplit(chosen).scheme == SCHEME:
             chosen = None
-        return cls(store / "artifacts", chosen and chosen.rstrip("/"))
+        root = chosen and absolute(chosen).rstrip("/")
+        own = str(store / "artifacts"), (store / "artifacts").as_uri()
+        return cls(store / "artifacts", None if root in own else root)
 
     @property
     def location(self) -> str:
         """The artifact location of an experiment that chose none."""
         if self.root is None:
             return str(self.folder)
-        return self.root if self.root.split(":", 1)[-1] else f"{self.root}/"
+        return self.root if self.root.split(":", 1)[-1] else f"{self.root}/"  # mlflow-artifacts:
 
     def uri(self, entity_id: str, *path: str) -> str:
         """Return the URI of an entity's artifacts, or of a folder in them."""
-        return "/".join([self.root or str(self.folder), entity_id, *path])
+        if self.root is None:
+            return "/".join([str(self.folder), entity_id, *path])
+        return below(self.location, entity_id, *path)
 
     def relative(self, uri: str) -> tuple[str, str] | None:
         """Return entity id and path of a URI that `uri` could have made; None for any other."""

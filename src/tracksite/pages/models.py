@@ -11,6 +11,7 @@ from tracksite import paths
 from tracksite.model import Page
 from tracksite.pages import notes
 from tracksite.pages.context import digest
+from tracksite.query.registry import IS_PROMPT, PROMPT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -58,13 +59,22 @@ def _model(
         "model_id": entity.get("model_id"),
         "description": entity.get("description"),
         "tags": entity.get("tags") or [],
+        "is_prompt": _tag(entity.get("tags"), IS_PROMPT) == "true",
         "missing": context.missing_of_models.get(name, []),
         "versions": [
             version
-            | {"aliases": aliases.get(version["version"], []), "tags": version["tags"] or []}
+            | {
+                "aliases": aliases.get(version["version"], []),
+                "tags": [it for it in version["tags"] or [] if it["key"] != PROMPT],
+                "prompt": _tag(version["tags"], PROMPT),
+            }
             for version in versions
         ],
     }
+
+
+def _tag(tags: Iterable[Mapping[str, str]] | None, key: str) -> str | None:
+    return next((it["text"] for it in tags or () if it["key"] == key), None)
 
 
 def _inputs(context: Context, models: Sequence[Mapping[str, Any]]) -> str:

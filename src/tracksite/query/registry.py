@@ -14,6 +14,7 @@ from tracksite.store.ids import RUN_ID, model_id
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+IS_PROMPT, PROMPT = "mlflow.prompt.is_prompt", "mlflow.prompt.text"  # tags of MLflow's
 _MOST = (1 << 63) - 1
 
 
@@ -80,14 +81,15 @@ def target(text: str, claims: Mapping[str, int]) -> str | None:
 def models(folded: pl.DataFrame) -> pl.DataFrame:
     """Return the registered models, those too that only versions name, sorted by name.
 
-    Columns: model_id, name, description, tags, aliases (as they were set), first_at, last_at.
+    Columns: model_id, name, description, tags, aliases (as they were set), first_at (when it was
+    made), last_at (when it was last written to here).
     """
     folded = settled(folded)
     known = folded.filter(
         pl.col("kind") == "model", ~pl.col("deleted"), pl.col("name").is_not_null()
-    ).select("name", "description", public_tags(), "aliases", "first_at", "last_at")
+    ).select("name", "description", public_tags(), "aliases", _made_at(), "last_at")
     versions = _versions(folded).filter(~pl.col("deleted"))
-    others = versions.group_by("name").agg(pl.min("first_at"), pl.max("last_at"))
+    others = versions.group_by("name").agg(_made_at().min(), pl.max("last_at"))
     unknown = others.join(known, on="name", how="anti")
     identity = pl.col("name").map_elements(model_id, return_dtype=pl.String).alias("model_id")
     both = pl.concat([known, unknown], how="diagonal_relaxed")
@@ -99,7 +101,7 @@ def model_versions(folded: pl.DataFrame, *, deleted: bool = False) -> pl.DataFra
 
     Columns: version_id, name (of the model), version (see `numbers`), claim (the number that it
     was registered with), stage, description, tags, source_run_id, source_path, owner_id (whose
-    artifacts its files are among), first_at, last_at, deleted.
+    artifacts its files are among), first_at and last_at as in `models`, deleted.
 
     Args:
         folded: what `query.runs.fold` returned.
@@ -113,8 +115,13 @@ def model_versions(folded: pl.DataFrame, *, deleted: bool = False) -> pl.DataFra
         pl.col("run_id").alias("version_id"),
         *("name", "version", "claim", "stage", "description", public_tags()),
         *("source_run_id", "source_path", pl.coalesce(_owner(), "source_run_id").alias("owner_id")),
-        *("first_at", "last_at", "deleted"),
+        *(_made_at(), "last_at", "deleted"),
     ).sort("name", "version")
+
+
+def _made_at() -> pl.Expr:
+    """Return when a model or version was made, which may be before it was brought in here."""
+    return pl.coalesce("started_at", "first_at").alias("first_at")
 
 
 def _versions(folded: pl.DataFrame) -> pl.DataFrame:

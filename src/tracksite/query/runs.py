@@ -143,7 +143,8 @@ def _seconds(duration: pl.Expr) -> pl.Expr:
 def experiments(folded: pl.DataFrame, *, deleted: bool = False) -> pl.DataFrame:
     """Return every experiment that an entity or a run names, sorted by name.
 
-    Columns: experiment_id, name, description, tags, run_count, first_at, last_at (of its runs).
+    Columns: experiment_id, name, description, tags, run_count, first_at, last_at (of its runs: when
+    one ended, or logged its last point or began, whenever that was written here).
     """
     folded = settled(folded)
     known = folded.filter(pl.col("kind") == "experiment")
@@ -153,7 +154,7 @@ def experiments(folded: pl.DataFrame, *, deleted: bool = False) -> pl.DataFrame:
         .agg(
             pl.len().cast(pl.Int64).alias("run_count"),
             pl.col("started_at", "first_at").min().name.prefix("_"),
-            pl.max_horizontal("ended_at", "last_at").max().alias("last_at"),
+            _active_at().max().alias("last_at"),
         )
         .select(
             pl.col("experiment").alias("name"),
@@ -177,6 +178,12 @@ def experiments(folded: pl.DataFrame, *, deleted: bool = False) -> pl.DataFrame:
         )
         .sort("name")
     )
+
+
+def _active_at() -> pl.Expr:
+    """Return when a run was last active: an import, or an edit later, is none of its doings."""
+    logged = pl.col("metrics").list.eval(pl.element().struct.field("last_at")).list.max()
+    return pl.coalesce("ended_at", pl.max_horizontal("started_at", logged), "last_at")
 
 
 def one(frame: pl.DataFrame, run_id: str) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from pathlib import Path
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 
 _MOST_EDITS = 100_000
+_MOST_NAMED = 3
 FOLDERS = ("log", "live", "artifacts")
 
 
@@ -48,8 +50,7 @@ def open_store(uri: str | Path, *, create: bool = False) -> LocalStore:
     root = path_of(uri)
     if not (root / "store.json").is_file():
         if not create:
-            message = f"there is no store at {root}: log a run into it or name another folder"
-            raise NotFoundError(message)
+            raise NotFoundError(f"there is no store at {root}: {_remedy(root)}")
         _create(root)
     _check_format(root)
     return LocalStore(root)
@@ -69,6 +70,16 @@ def path_of(uri: str | Path) -> Path:
         message = f"{text!r} is not a store that this tracksite can open: use a path or file: URI"
         raise StoreError(message)
     return Path(text).expanduser().absolute()
+
+
+def _remedy(root: Path) -> str:
+    """Return what to do where there is no store: a script may have logged to one beside it."""
+    found: list[str] = []
+    with contextlib.suppress(OSError):
+        found = sorted(one.name for one in root.parent.iterdir() if (one / "store.json").is_file())
+    if not found:
+        return "log a run into it or name another folder"
+    return f"name {' or '.join(found[:_MOST_NAMED])}, beside it, or log a run into it"
 
 
 def _create(root: Path) -> None:

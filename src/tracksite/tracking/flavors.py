@@ -54,11 +54,13 @@ def _importable(name: str) -> bool:
 
 
 def _load_skops(path: Path, trusted: Trust) -> Model:
-    """Read by skops, which builds only types that it knows or that are trusted by name."""
+    """Read by skops: what it knows, what scikit-learn is made of, and what is trusted by name."""
     import skops.io
 
+    from tracksite.tracking.sklearn_types import TRUSTED
+
     unknown = list(skops.io.get_untrusted_types(file=path))
-    allowed = unknown if trusted is True else list(trusted or ())
+    allowed = unknown if trusted is True else [*TRUSTED, *(trusted or ())]
     refused = [name for name in unknown if name not in allowed]
     if refused:
         raise ArgumentError(

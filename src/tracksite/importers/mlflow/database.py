@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-    from tracksite.importers.entry import File, Series
+    from tracksite.importers.entry import Series
 
     Skip = Callable[[str], None]
     Row = dict[str, Any]
@@ -68,13 +68,12 @@ class Database:
     def __init__(self, path: Path, artifacts: Iterable[Path] = ()) -> None:
         """Open a database, and take the folders in which artifacts may be.
 
-        Artifacts are looked for in `mlruns/` and `mlartifacts/` beside the database, and in these.
+        Artifacts are looked for in these and around the database; see `Places.around`.
 
         Raises:
             NotFoundError: it is no database of MLflow.
         """
-        beside = path.absolute().parent
-        self._places = Places((beside / "mlruns", beside / "mlartifacts", *artifacts))
+        self._places = Places.around(path.absolute().parent, artifacts)
         uri = f"file:{quote(str(path.absolute()))}?mode=ro"
         self._database = sqlite3.connect(uri, uri=True, timeout=_BUSY_S)
         self._database.text_factory = lambda content: content.decode(errors="replace")
@@ -106,6 +105,7 @@ class Database:
             with skipping(skip, f"experiment {row['experiment_id']}"):
                 yield Experiment(
                     str(row["experiment_id"]),
+                    str(row["experiment_id"]),
                     values.required(row["name"], "name"),
                     deleted=row.get("lifecycle_stage") == "deleted",
                     created=values.millis(row.get("creation_time")),
@@ -126,6 +126,7 @@ class Database:
             owned = [each.of(run_id) for each in (params, tags, metrics, inputs, links)]
             with skipping(skip, f"run {run_id}"):
                 yield self._run(row, owned, skip)
+        self._places.tell_missing(skip)
 
     def _run(self, row: Row, owned: list[list[Any]], skip: Skip) -> Run:
         """Return a run from its row and its params, tags, points, data sets and models."""
@@ -153,15 +154,8 @@ class Database:
                 for kind, there, step in links
                 if kind == "RUN_OUTPUT"
             },
-            files=self._files(uri, f"run {run_id}", skip),
+            files=self._places.files(uri, f"run {run_id}", skip),
         )
-
-    def _files(self, uri: str | None, label: str, skip: Skip) -> tuple[File, ...]:
-        try:
-            return self._places.files(uri)
-        except UnreadableError as error:
-            skip(f"the artifacts of {label} were left out: {error}")
-            return ()
 
     @_until_damage
     def logged_models(self, skip: Skip) -> Iterator[LoggedModel]:
@@ -189,8 +183,9 @@ class Database:
                     params=values.texts(owned[0], "param"),
                     tags=values.texts(owned[1], "tag"),
                     series=_model_series(owned[2]),
-                    files=self._files(location, f"logged model {model_id}", skip),
+                    files=self._places.files(location, f"logged model {model_id}", skip),
                 )
+        self._places.tell_missing(skip)
 
     @_until_damage
     def registered_models(self, skip: Skip) -> Iterator[RegisteredModel]:

@@ -98,6 +98,7 @@ class _Folder:
         self._store, self._root, self._files = store, root.absolute(), files.absolute()
         self._present = Present(store)
         self._done = Summary()
+        self._killed = 0  # runs that are interrupted here
         self._ids: dict[str, str] = {}  # name of an experiment → MLflow's id
         self._places: dict[tuple[str, str], Path] = {}  # run, path of a logged model in it → files
 
@@ -113,6 +114,11 @@ class _Folder:
                 moved(number, len(runs), str(run.fields.get("name")))
             self._run(run)
         self._registry()
+        if self._killed:
+            self._done.skipped.append(
+                f"{self._killed} runs whose process ended without a word are KILLED: "
+                "MLflow has no word for interrupted"
+            )
         return self._done
 
     def _experiments(self, runs: Iterable[Entity]) -> None:
@@ -138,12 +144,26 @@ class _Folder:
             return parent / self._ids[name]
         return self._root / self._ids[name]
 
+    def _now(self, name: str, place: Path) -> Path:
+        """Return where files of an experiment are: with a deleted one in the trash.
+
+        MLflow moves them there, notes the place that they are at once it is restored, and moves
+        them back then. In a database nothing is moved.
+        """
+        folder = self._experiment_folder(name)
+        if self._files != self._root or folder.parent == self._root:
+            return place
+        return folder / place.relative_to(self._root / folder.name)
+
     def _run(self, entity: Entity) -> None:
         run_id, name = entity.entity_id, lifecycle.owner_name(entity)
         label = f"run {entity.fields.get('name') or run_id}"
         folder = self._experiment_folder(name) / run_id
         place = self._files / self._ids[name] / run_id / "artifacts"
         write_meta(folder, layout.run(entity, self._ids[name], place))
+        self._killed += (
+            fields.status(entity) == "KILLED" and entity.fields.get("status") != "killed"
+        )
         for kind in ("params", "metrics", "artifacts"):
             (folder / kind).mkdir(exist_ok=True)
         self._texts(folder / "params", entity.params, label)
@@ -164,7 +184,7 @@ class _Folder:
         own = [
             row for path, row in entity.artifacts.items() if not path.startswith(tuple(elsewhere))
         ]
-        self._copy(run_id, own, "", place, label)
+        self._copy(run_id, own, "", self._now(name, place), label)
         self._done.added += 1
 
     def _points(self, entity: Entity) -> pl.DataFrame:
@@ -188,9 +208,10 @@ class _Folder:
             below = [
                 row for one, row in maker.entity.artifacts.items() if one.startswith(f"{path}/")
             ]
-            self._copy(owner, below, f"{path}/", place, label)
+            self._copy(owner, below, f"{path}/", self._now(name, place), label)
         else:
-            self._copy(entity.entity_id, entity.artifacts.values(), "", place, label)
+            rows = entity.artifacts.values()
+            self._copy(entity.entity_id, rows, "", self._now(name, place), label)
         self._done.others += 1
 
     def _registry(self) -> None:

@@ -28,7 +28,7 @@ from tracksite.importers.mlflow.records import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from tracksite.importers.entry import File, Series
+    from tracksite.importers.entry import Series
 
     Skip = Callable[[str], None]
 
@@ -54,7 +54,7 @@ class Folder:
                 f"{str(root)!r} holds no experiment of MLflow (<experiment>/{META}): "
                 "name the folder that MLflow calls mlruns."
             )
-        self._places = Places((self.root, *artifacts))
+        self._places = Places.around(self.root, artifacts, meta=self.root)
 
     def count(self) -> int:
         """Return how many runs there are."""
@@ -66,9 +66,10 @@ class Folder:
             with skipping(skip, f"experiment {folder.name}"):
                 meta = read_meta(folder / META)
                 yield Experiment(
+                    self._key(folder),
                     values.required(meta.get("experiment_id", folder.name), "experiment_id"),
                     values.required(meta.get("name"), "name"),
-                    deleted=folder.parent.name == TRASH or meta.get("lifecycle_stage") == "deleted",
+                    deleted=self._is_trash(folder) or meta.get("lifecycle_stage") == "deleted",
                     created=values.millis(meta.get("creation_time")),
                     updated=values.millis(meta.get("last_update_time")),
                     tags=_texts(folder / "tags", "tag"),
@@ -79,6 +80,7 @@ class Folder:
         for folder in self._run_folders():
             with skipping(skip, f"run {folder.name}"):
                 yield self._run(folder, skip)
+        self._places.tell_missing(skip)
 
     def logged_models(self, skip: Skip) -> Iterator[LoggedModel]:
         """Yield the logged models of MLflow 3."""
@@ -86,6 +88,7 @@ class Folder:
             for folder in _folders(experiment / MODELS):
                 with skipping(skip, f"logged model {folder.name}"):
                     yield self._logged_model(experiment, folder, skip)
+        self._places.tell_missing(skip)
 
     def registered_models(self, skip: Skip) -> Iterator[RegisteredModel]:
         """Yield the registered models."""
@@ -115,6 +118,13 @@ class Folder:
                 if folder.name not in {TRASH, MODELS} and (folder / META).is_file():
                     yield folder
 
+    def _is_trash(self, experiment: Path) -> bool:
+        return experiment.parent == self.root / TRASH
+
+    def _key(self, experiment: Path) -> str:
+        """Return the place of an experiment: one in the trash may have the id of a living one."""
+        return experiment.relative_to(self.root).as_posix()
+
     def _run_folders(self) -> Iterator[Path]:
         for experiment in self._experiment_folders():
             for folder in _folders(experiment):
@@ -128,13 +138,13 @@ class Folder:
         uri = values.text(meta.get("artifact_uri"))
         return Run(
             folder.name,
-            folder.parent.name,
+            self._key(folder.parent),
             name=values.text(meta.get("run_name", meta.get("name"))),
             user=values.text(meta.get("user_id")),
             status=_status(meta.get("status")),
             started=values.millis(meta.get("start_time")),
             ended=values.millis(meta.get("end_time")),
-            deleted=meta.get("lifecycle_stage") == "deleted",
+            deleted=self._is_trash(folder.parent) or meta.get("lifecycle_stage") == "deleted",
             source=values.text(meta.get("source_name")),
             commit=values.text(meta.get("source_version")),
             artifact_uri=uri,
@@ -143,27 +153,16 @@ class Folder:
             series=_run_series(folder / "metrics"),
             **_inputs(folder),
             model_outputs=_outputs(folder),
-            files=self._files(folder / "artifacts", uri, f"run {folder.name}", skip),
+            files=self._places.files(uri, f"run {folder.name}", skip, folder / "artifacts"),
         )
-
-    def _files(self, folder: Path, uri: str | None, label: str, skip: Skip) -> tuple[File, ...]:
-        """Return the artifacts below a folder, or where the URI says if it is not there."""
-        if folder.is_dir() and not folder.is_symlink():
-            found = tuple(files_in(folder))
-            if found:
-                return found
-        try:
-            return self._places.files(uri)
-        except UnreadableError as error:
-            skip(f"the artifacts of {label} were left out: {error}")
-            return ()
 
     def _logged_model(self, experiment: Path, folder: Path, skip: Skip) -> LoggedModel:
         meta = read_meta(folder / META)
         location = values.text(meta.get("artifact_location"))
+        label = f"logged model {folder.name}"
         return LoggedModel(
             folder.name,
-            experiment.name,
+            self._key(experiment),
             values.required(meta.get("name"), "name"),
             run_id=values.text(meta.get("source_run_id")),
             status=_model_status(meta.get("status")),
@@ -175,7 +174,7 @@ class Folder:
             params=_texts(folder / "params", "param"),
             tags=_texts(folder / "tags", "tag"),
             series=_model_series(folder / "metrics"),
-            files=self._files(folder / "artifacts", location, f"logged model {folder.name}", skip),
+            files=self._places.files(location, label, skip, folder / "artifacts"),
         )
 
 

@@ -20,7 +20,7 @@ _LOCAL = 4  # of MLflow's kinds of sources
 
 def experiment(own_id: str, name: str, location: Path, entity: Entity | None) -> dict[str, Any]:
     """Return the meta file of an experiment."""
-    created = _created(entity) if entity else 0
+    created = entity.began_ms if entity else 0
     return {
         "experiment_id": own_id,
         "name": name,
@@ -33,15 +33,14 @@ def experiment(own_id: str, name: str, location: Path, entity: Entity | None) ->
 
 def run(entity: Entity, own_id: str, place: Path) -> dict[str, Any]:
     """Return the meta file of a run whose artifacts are at a place."""
-    status = fields.SHOWN_STATUS.get(str(entity.fields.get("status")), "KILLED")
     return {
         "run_id": entity.entity_id,
         "run_uuid": entity.entity_id,
         "experiment_id": own_id,
         "run_name": entity.fields.get("name") or "",
         "user_id": entity.fields.get("user") or fields.UNKNOWN_USER,
-        "status": _STATUS[status],
-        "start_time": _created(entity),
+        "status": _STATUS.get(fields.status(entity), _STATUS["KILLED"]),
+        "start_time": entity.began_ms,
         "end_time": entity.millis("ended_at"),
         "lifecycle_stage": _stage(entity),
         "artifact_uri": place.as_uri(),
@@ -55,7 +54,7 @@ def run(entity: Entity, own_id: str, place: Path) -> dict[str, Any]:
 
 def logged_model(entity: Entity, own_id: str, place: Path) -> dict[str, Any]:
     """Return the meta file of a logged model whose files are at a place."""
-    created = _created(entity)
+    created = entity.began_ms
     return {
         "model_id": f"m-{entity.entity_id}",
         "experiment_id": own_id,
@@ -73,7 +72,7 @@ def logged_model(entity: Entity, own_id: str, place: Path) -> dict[str, Any]:
 
 def registered_model(entity: Entity) -> dict[str, Any]:
     """Return the meta file of a registered model."""
-    created = _created(entity)
+    created = entity.began_ms
     return {
         "name": entity.fields["name"],
         "description": entity.fields.get("description"),
@@ -84,7 +83,7 @@ def registered_model(entity: Entity) -> dict[str, Any]:
 
 def version(entity: Entity, source: str) -> dict[str, Any]:
     """Return the meta file of a version whose files are at `source`."""
-    created = _created(entity)
+    created = entity.began_ms
     return {
         "name": entity.fields["name"],
         "version": int(entity.fields["version"]),
@@ -119,10 +118,6 @@ def dataset_key(dataset: Mapping[str, Any]) -> str:
     """Return the name of a data set's folder."""
     text = f"{dataset['name']}{dataset['digest']}"
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
-
-
-def _created(entity: Entity) -> int:
-    return entity.millis("started_at") or entity.first_us // 1000
 
 
 def _updated(entity: Entity, created: int) -> int:

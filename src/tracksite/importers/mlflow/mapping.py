@@ -51,7 +51,7 @@ def experiment(record: Experiment, *, keeps_id: bool) -> Entry:
         keeps_id: whether its id is free in the store, so that MLflow clients find it by that.
     """
     patch = fields.to_patch(record.tags, fields.NOTE)
-    own = {fields.UPDATED: _whole(record.updated)}
+    own = {fields.UPDATED: _whole(record.updated), **_gone(deleted=record.deleted)}
     if keeps_id and record.experiment_id != DEFAULT_ID:
         own[fields.EXPERIMENT_ID] = record.experiment_id
     return Entry(
@@ -78,9 +78,10 @@ def run(record: Run, experiment_name: str, models: Iterable[LoggedModel]) -> Ent
     """
     patch = fields.to_patch(record.tags, fields.RUN_FIELDS)
     used = inputs.patch(None, record.datasets)
-    status = fields.STORED_STATUS.get(record.status)
+    status = fields.STORED_STATUS.get(record.status, "running")
     own = {
-        fields.STATUS: None if status else record.status,
+        fields.STATUS: record.status if status == "running" else None,
+        **_gone(deleted=record.deleted),
         **used.pop("tags", {}),
         **{fields.MODEL_INPUT + key: "" for key in record.model_inputs},
         **{fields.MODEL_OUTPUT + key: str(step) for key, step in record.model_outputs.items()},
@@ -101,7 +102,7 @@ def run(record: Run, experiment_name: str, models: Iterable[LoggedModel]) -> Ent
             **used,
             "experiment": experiment_name,
             "name": record.name or patch.get("name"),
-            "status": status or "running",
+            "status": status,
             "started_at": _time(record.started),
             "ended_at": _time(record.ended),
             "deleted": record.deleted or None,
@@ -134,6 +135,7 @@ def logged_model(record: LoggedModel, experiment_name: str, *, has_run: bool) ->
         fields.STATUS: record.status,
         fields.UPDATED: _whole(record.updated),
         fields.MODEL_TYPE: record.model_type,
+        **_gone(deleted=record.deleted),
     }
     return Entry(
         entity_id(record.model_id),
@@ -252,6 +254,11 @@ def _tags(patch: Mapping[str, Any], own: Mapping[str, str | None]) -> dict[str, 
     """Return tags and those of our own; an import takes none away."""
     both = {**patch.get("tags", {}), **own}
     return {key: text for key, text in both.items() if text is not None}
+
+
+def _gone(*, deleted: bool) -> dict[str, str]:
+    """Return the tag that says that it was deleted where it came from."""
+    return {fields.GONE: "true"} if deleted else {}
 
 
 def _time(millis: int | None) -> datetime | None:

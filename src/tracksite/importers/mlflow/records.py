@@ -36,8 +36,14 @@ class SeriesKey(NamedTuple):
 
 @dataclass(frozen=True)
 class Experiment:
-    """An experiment; times in milliseconds since 1970, as in all that follow."""
+    """An experiment; times in milliseconds since 1970, as in all that follow.
 
+    Attributes:
+        key: what its runs and models call it: one of its own, also where an id was given twice.
+        experiment_id: MLflow's.
+    """
+
+    key: str
     experiment_id: str
     name: str
     deleted: bool = False
@@ -51,6 +57,7 @@ class Run:
     """A run.
 
     Attributes:
+        experiment: the key of its experiment.
         status: RUNNING, SCHEDULED, FINISHED, FAILED or KILLED.
         source, commit: of MLflow before 1.0, which had no tags for them.
         datasets: of each data set that it read the fields and the tags.
@@ -59,7 +66,7 @@ class Run:
     """
 
     run_id: str
-    experiment_id: str
+    experiment: str
     name: str | None = None
     user: str | None = None
     status: str = "RUNNING"
@@ -80,10 +87,16 @@ class Run:
 
 @dataclass(frozen=True)
 class LoggedModel:
-    """A logged model of MLflow 3; `model_id` begins with "m-", `location` is of its files."""
+    """A logged model of MLflow 3.
+
+    Attributes:
+        model_id: begins with "m-".
+        experiment: the key of its experiment.
+        location: of its files.
+    """
 
     model_id: str
-    experiment_id: str
+    experiment: str
     name: str
     run_id: str | None = None
     status: str = "READY"

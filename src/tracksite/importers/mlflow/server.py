@@ -70,6 +70,7 @@ class Server:
             with skipping(skip, f"experiment {one.experiment_id}"):
                 yield Experiment(
                     str(one.experiment_id),
+                    str(one.experiment_id),
                     values.required(one.name, "name"),
                     deleted=one.lifecycle_stage == "deleted",
                     created=values.millis(one.creation_time),
@@ -89,6 +90,7 @@ class Server:
             for one in found:
                 with skipping(skip, f"run {one.info.run_id}"), self._translated():
                     yield self._run(one, skip)
+        self._places.tell_missing(skip)
 
     def _run(self, one: Any, skip: Skip) -> Run:  # noqa: ANN401 - an entity of MLflow
         info, read = one.info, one.inputs
@@ -120,6 +122,7 @@ class Server:
             model_outputs={each.model_id: each.step for each in made or ()},
             files=self._files(
                 info.artifact_uri,
+                f"run {info.run_id}",
                 lambda path: self._client.list_artifacts(info.run_id, path),
                 lambda path, to: self._client.download_artifacts(info.run_id, path, to),
                 skip,
@@ -140,6 +143,7 @@ class Server:
             for one in found:
                 with skipping(skip, f"logged model {one.model_id}"), self._translated():
                     yield self._logged_model(one, skip)
+        self._places.tell_missing(skip)
 
     def _logged_model(self, one: Any, skip: Skip) -> LoggedModel:  # noqa: ANN401 - as above
         groups: dict[SeriesKey, list[tuple[int, int, float]]] = {}
@@ -163,6 +167,7 @@ class Server:
             series={key: values.series(points) for key, points in groups.items()},
             files=self._files(
                 one.artifact_location,
+                f"logged model {one.model_id}",
                 lambda path: self._client.list_logged_model_artifacts(one.model_id, path),
                 lambda path, to: _downloaded(f"{one.artifact_location}/{path}", to),
                 skip,
@@ -202,6 +207,7 @@ class Server:
     def _files(
         self,
         uri: str,
+        label: str,
         listing: Callable[[str | None], list[Any]],
         download: Callable[[str, str], str],
         skip: Skip,
@@ -213,14 +219,14 @@ class Server:
         """
         try:
             if urlsplit(uri).scheme != "mlflow-artifacts" and path_parts(uri) is not None:
-                return self._places.files(uri)
+                return self._places.files(uri, label, skip)
             with self._translated():
                 return tuple(
                     File(one.path, one.file_size, None, _remote(download, one.path))
                     for one in _walk(listing, None)
                 )
         except UnreadableError as error:
-            skip(f"artifacts of a run or model were left out: {error}")
+            skip(f"the artifacts of {label} were left out: {error}")
             return ()
 
     @contextmanager

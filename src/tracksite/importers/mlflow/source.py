@@ -9,14 +9,14 @@ from urllib.parse import unquote, urlsplit
 
 from tracksite.errors import NotFoundError
 from tracksite.importers.mlflow import mapping
-from tracksite.mlflow_plugin import fields
+from tracksite.mlflow_plugin import fields, lifecycle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from tracksite.importers.entry import Entry
+    from tracksite.importers.known import Present
     from tracksite.importers.mlflow.records import Experiment, LoggedModel, Reader
-    from tracksite.mlflow_plugin.entity import Entity
 
     Skip = Callable[[str], None]
 
@@ -60,14 +60,18 @@ def _local(uri: str, scheme: str) -> Path:
 class MLflowSource:
     """What a reader yields, put together: `entry.Source`."""
 
-    def __init__(self, reader: Reader, present: Iterable[Entity] = ()) -> None:
-        """Take a reader, and the experiments that the store has already."""
+    def __init__(self, reader: Reader, present: Present) -> None:
+        """Take a reader, and what the store has already."""
         self._reader = reader
         self._ids = {
             one.tags[fields.EXPERIMENT_ID]: one.fields.get("name")
-            for one in present
+            for one in present.of_kind("experiment")
             if fields.EXPERIMENT_ID in one.tags
         }
+        self._own: dict[str, set[str]] = {}  # experiment → runs of the store that are not deleted
+        for run in lifecycle.all_standing(present, "run"):
+            if not run.deleted:
+                self._own.setdefault(lifecycle.owner_name(run), set()).add(run.entity_id)
 
     def count(self) -> int:
         """Return how many runs there are."""
@@ -75,12 +79,8 @@ class MLflowSource:
 
     def entries(self, skip: Skip) -> Iterator[Entry]:
         """Yield experiments, runs, logged models, registered models and versions."""
-        names: dict[str, str] = {}
-        gone = set()
-        for experiment in self._reader.experiments(skip):
-            names[experiment.experiment_id] = experiment.name
-            if experiment.deleted:  # MLflow's folders do not say it of its runs, too
-                gone.add(experiment.experiment_id)
+        experiments = _Experiments(self._reader.experiments(skip))
+        for experiment in experiments.living():
             yield mapping.experiment(experiment, keeps_id=self._is_free(experiment))
         models = list(self._reader.logged_models(skip))
         made: dict[str, list[LoggedModel]] = {}
@@ -89,11 +89,15 @@ class MLflowSource:
         seen = set()
         for run in self._reader.runs(skip):
             seen.add(run.run_id)
-            whole = replace(run, deleted=run.deleted or run.experiment_id in gone)
-            yield mapping.run(whole, _name(names, run.experiment_id), made.get(run.run_id, []))
+            name = experiments.name(run.experiment)
+            whole = replace(run, deleted=run.deleted or run.experiment in experiments.deleted)
+            entry = mapping.run(whole, name, made.get(run.run_id, []))
+            self._own.get(name, set()).discard(entry.entity_id)
+            yield entry
         for model in models:
-            name = _name(names, model.experiment_id)
+            name = experiments.name(model.experiment)
             yield mapping.logged_model(model, name, has_run=model.run_id in seen)
+        yield from self._deleted(experiments, skip)
         versions = list(self._reader.versions(skip))
         for registered in self._reader.registered_models(skip):
             yield mapping.registered_model(registered, versions)
@@ -101,11 +105,42 @@ class MLflowSource:
         for version in versions:
             yield mapping.version(version, placed)
 
+    def _deleted(self, experiments: _Experiments, skip: Skip) -> Iterator[Entry]:
+        """Yield the deleted experiments: after their runs, when it is known whose runs are left."""
+        for experiment in experiments.gone():
+            others = len(self._own.get(experiment.name, ()))
+            if others:
+                skip(
+                    f"the deletion of experiment {experiment.name!r} was left out: "
+                    f"the store has {others} other runs in it"
+                )
+            told = replace(experiment, deleted=not others)
+            yield mapping.experiment(told, keeps_id=self._is_free(experiment))
+
     def _is_free(self, experiment: Experiment) -> bool:
         taken = self._ids.setdefault(experiment.experiment_id, experiment.name)
         return taken == experiment.name
 
 
-def _name(names: dict[str, str], experiment_id: str) -> str:
-    """Return the name of an experiment; one that could not be read goes by its id."""
-    return names.get(experiment_id, f"experiment {experiment_id}")
+class _Experiments:
+    """The experiments of a source: those of one name are one in a store, a living one first."""
+
+    def __init__(self, found: Iterable[Experiment]) -> None:
+        known = sorted(found, key=lambda one: one.deleted)
+        self._names = {one.key: one.name for one in known}
+        self.deleted = {one.key for one in known if one.deleted}
+        self._first: dict[str, Experiment] = {}
+        for one in known:
+            self._first.setdefault(one.name, one)
+
+    def living(self) -> list[Experiment]:
+        """Return those of whose name one is not deleted."""
+        return [one for one in self._first.values() if not one.deleted]
+
+    def gone(self) -> list[Experiment]:
+        """Return the others; MLflow's folders do not say it of their runs, too."""
+        return [one for one in self._first.values() if one.deleted]
+
+    def name(self, key: str) -> str:
+        """Return the name of an experiment; one that could not be read goes by its key."""
+        return self._names.get(key, f"experiment {key}")

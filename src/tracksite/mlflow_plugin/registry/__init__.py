@@ -13,36 +13,15 @@ from tracksite.mlflow_plugin.registry.versions import VersionCalls
 from tracksite.mlflow_plugin.unsupported import refuse
 from tracksite.mlflow_plugin.uri import Artifacts, folder_of
 
-# MLflow writes these on top of the others; prompts are registered models with tags of their own.
-INHERITED = (
-    "copy_model_version",
-    "create_prompt",
-    "search_prompts",
-    "delete_prompt",
-    "set_prompt_tag",
-    "delete_prompt_tag",
-    "get_prompt",
-    "create_prompt_version",
-    "get_prompt_version",
-    "delete_prompt_version",
-    "get_prompt_version_by_alias",
-    "set_prompt_alias",
-    "delete_prompt_alias",
-    "search_prompt_versions",
-    "set_prompt_version_tag",
-    "delete_prompt_version_tag",
-    "link_prompt_version_to_model",
-    "link_prompt_version_to_run",
-)
 
-
-@refuse(AbstractStore, INHERITED)
+@refuse(AbstractStore)
 class ModelRegistry(ModelCalls, VersionCalls):
     """The registered models of a store in a folder.
 
     Attributes:
         ledger: what the store holds.
         artifacts: where artifacts are for the clients of this store.
+        tracking_uri: where the runs are; None for where MLflow's present one is.
     """
 
     def __init__(self, store_uri: str, tracking_uri: str | None = None) -> None:
@@ -54,6 +33,7 @@ class ModelRegistry(ModelCalls, VersionCalls):
         """
         super().__init__(store_uri, tracking_uri)  # type: ignore[no-untyped-call] # of MLflow
         root = folder_of(store_uri)
+        self.tracking_uri = tracking_uri
         self.ledger = ledger_of(root)
         self.artifacts = Artifacts(root / "artifacts")
 

@@ -22,6 +22,7 @@ class Calls(AbstractStore):
 
     ledger: Ledger
     artifacts: Artifacts
+    tracking_uri: str | None
 
     def _model(self, name: str) -> Entity:
         validation._validate_model_name(name)

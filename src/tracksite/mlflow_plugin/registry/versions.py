@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+import mlflow
+from mlflow import MlflowClient
 from mlflow.entities.model_registry.model_version_stages import (
     ALL_STAGES,
     DEFAULT_STAGES_FOR_GET_LATEST_VERSIONS,
@@ -25,8 +27,10 @@ from tracksite.mlflow_plugin import models, registry_search, searching
 from tracksite.mlflow_plugin import registered as entries
 from tracksite.mlflow_plugin.experiments import now_ms
 from tracksite.mlflow_plugin.registry.calls import Calls, check_threshold
+from tracksite.mlflow_plugin.uri import SCHEME, folder_of
 
 if TYPE_CHECKING:
+    from mlflow.entities import LoggedModel
     from mlflow.entities.model_registry import ModelVersion, ModelVersionTag
 
     from tracksite.mlflow_plugin.entity import Entity
@@ -216,12 +220,22 @@ class VersionCalls(Calls):
                     )
                 else:
                     model_id = parsed.model_id
-                    found = models.find(self.ledger, model_id)
-                    place = models.location(self.ledger, found, self.artifacts)
+                    place = self._logged_model(model_id).artifact_location
             except Exception as error:
                 raise MlflowException(
                     f"Unable to fetch model from model URI source artifact location '{source}'."
                     f"Error: {error}"
                 ) from error
-        made = models.find(self.ledger, model_id) if model_id else None
-        return place, made.fields.get("source_run_id") if made else None
+        made = self._logged_model(model_id) if model_id else None
+        return place, made.source_run_id if made else None
+
+    def _logged_model(self, model_id: str) -> LoggedModel:
+        """Return a logged model of this store, or of the one in which the runs are."""
+        runs_uri = self.tracking_uri or mlflow.get_tracking_uri()
+        elsewhere = (
+            urlsplit(runs_uri).scheme != SCHEME or folder_of(runs_uri) != self.ledger.store.root
+        )
+        if elsewhere and not models.is_there(self.ledger, model_id):
+            return MlflowClient(tracking_uri=runs_uri).get_logged_model(model_id)
+        found = models.find(self.ledger, model_id)
+        return models.entities_of(self.ledger, [found], self.artifacts)[0]

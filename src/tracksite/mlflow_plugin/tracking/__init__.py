@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import atexit
 import weakref
-from typing import Any
+from typing import Any, NoReturn
 
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import NOT_IMPLEMENTED
 from mlflow.store.entities.paged_list import PagedList
 from mlflow.store.tracking.abstract_store import AbstractStore
+from mlflow.tracing.constant import TraceMetadataKey
 
 from tracksite.mlflow_plugin import files
 from tracksite.mlflow_plugin.ledger import ledger_of
@@ -19,21 +22,10 @@ from tracksite.mlflow_plugin.tracking.runs import RunCalls
 from tracksite.mlflow_plugin.unsupported import refuse
 from tracksite.mlflow_plugin.uri import Artifacts, folder_of
 
-INHERITED = (
-    "search_runs",
-    "log_batch_async",
-    "log_metric_async",
-    "log_param_async",
-    "set_tag_async",
-    "end_async_logging",
-    "flush_async_logging",
-    "shut_down_async_logging",
-    "list_scorers_across_experiments",
-    "filter_active_experiment_ids",
-)
+TRACES = "traces"  # the tag of a run whose traces were refused
 
 
-@refuse(AbstractStore, INHERITED)
+@refuse(AbstractStore)
 class TrackingStore(ExperimentCalls, RunCalls, LogCalls, HistoryCalls, ModelCalls):
     """A store in a folder, for MLflow's clients and for its server.
 
@@ -56,15 +48,19 @@ class TrackingStore(ExperimentCalls, RunCalls, LogCalls, HistoryCalls, ModelCall
         self._asked = set()
         atexit.register(_note_late, weakref.ref(self))
 
+    def start_trace(self, trace_info: Any) -> NoReturn:  # noqa: ANN401 - of MLflow
+        """Refuse a trace; the run that it is of says so from then on, since clients go on."""
+        run_id = (trace_info.trace_metadata or {}).get(TraceMetadataKey.SOURCE_RUN)
+        run = self.ledger.recent(run_id) if run_id else None
+        if run is not None and run.kind == "run" and TRACES not in run.tags:
+            self.ledger.patch(run, {"tags": {TRACES: "not kept"}})
+        raise MlflowException(
+            "a tracksite store keeps no traces: log them to an MLflow server with a database, "
+            "or switch them off with mlflow.tracing.disable().",
+            NOT_IMPLEMENTED,
+        )
+
     # What a user interface asks for, and no tracksite store has
-
-    def search_traces(self, *_: Any, **__: Any) -> tuple[list[Any], None]:
-        """Return no traces: they are not supported."""
-        return [], None
-
-    def query_trace_metrics(self, *_: Any, **__: Any) -> PagedList[Any]:
-        """Return no metrics of traces."""
-        return PagedList([], None)
 
     def list_scorers(self, experiment_id: str) -> list[Any]:  # noqa: ARG002 - as in MLflow
         """Return no scorers."""

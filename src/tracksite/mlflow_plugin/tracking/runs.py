@@ -22,6 +22,7 @@ from tracksite.mlflow_plugin import (
 )
 from tracksite.mlflow_plugin.entity import from_millis
 from tracksite.mlflow_plugin.tracking.calls import Calls, texts_of
+from tracksite.mlflow_plugin.uri import below
 from tracksite.store.ids import new_run_id
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class RunCalls(Calls):
         patch = fields.to_patch(texts, fields.RUN_FIELDS)
         location = experiment.tags.get(fields.ARTIFACTS) or _foreign_root(self.artifacts)
         if location:
-            kept = f"{location.rstrip('/')}/{run_id}/artifacts"
+            kept = below(location, run_id, "artifacts")
             patch.setdefault("tags", {})[fields.ARTIFACTS] = kept
         begun = {
             "experiment": experiment.fields["name"],
