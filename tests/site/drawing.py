@@ -69,7 +69,8 @@ PAGE = """<!doctype html><meta charset="utf-8"><title>Charts</title>
 .ticks, .grid, .axis, .odd, figcaption {{ display: none !important }}
 .chart {{ position: absolute; left: 0; border: 0; padding: 0; color: #000 }}
 .chart .line {{ color: #000; opacity: 1 }}</style>
-<script src="{assets}js/tracksite.js"></script><script defer src="{assets}js/chart.js"></script>
+<script src="{assets}js/tracksite.js"></script><script src="{assets}js/axes.js"></script>
+<script defer src="{assets}js/chart.js"></script>
 {figures}"""
 
 

@@ -117,14 +117,14 @@ def test_a_tick_is_short(value, text):
 
 
 def test_ticks_are_written_alike_in_python_and_javascript(page, tmp_path):
-    """`short` and `ticks` of tracksite.js give what charts/axes.py gives."""
+    """`short` and `ticks` of axes.js give what charts/axes.py gives."""
     page.goto(drawing.page(tmp_path, ["cosine"], 300))
     values = [0, 0.25, 1234, 12_340, -250_000_000, 1e9, 1e12, -2.5e-7, 9999.5, 1e-4, 123.456]
-    assert page.evaluate("all => all.map(it => tracksite.short(it))", values) == [
+    assert page.evaluate("all => all.map(it => tracksiteAxes.short(it))", values) == [
         number_short(it) for it in values
     ]
     for low, high in ((0, 1), (-3, 17), (0.91, 0.93), (1e6, 1e6 + 3), (-1e300, 1e300)):
-        told = page.evaluate("([a, b]) => tracksite.ticks(a, b, 5)", [low, high])
+        told = page.evaluate("([a, b]) => tracksiteAxes.ticks(a, b, 5)", [low, high])
         assert told == pytest.approx(ticks(low, high, 5))
 
 

@@ -5,6 +5,7 @@
 (() => {
   "use strict";
   const { svg, el, number, mount } = tracksite;
+  const { labels, logTicks } = tracksiteAxes;
 
   const words = (text) => (text ? text.split(" ").map(Number) : null);
   // "M0 5l4-5 3 2M9 7l…" -> [[x, y], …]
@@ -83,17 +84,6 @@
     });
     return [["log-path", path], ...(lone ? [["log-path lone", lone]] : [])];
   };
-  const logTicks = ([low, high]) => {
-    const found = [];
-    for (let power = Math.floor(low); power <= Math.ceil(high); power++) {
-      for (const digit of high - low > 2 ? [1] : [1, 2, 5]) {
-        const place = Math.log10(digit) + power;
-        if (place >= low && place <= high) found.push(Number(`${digit}e${power}`));
-      }
-    }
-    if (found.length < 2) return tracksite.ticks(10 ** low, Math.min(10 ** high, Number.MAX_VALUE), 4);
-    return found.filter((_, place) => place % Math.ceil(found.length / 6) === 0);
-  };
   const rescale = (chart, log) => {
     chart.log = log;
     chart.range = log ? logRange(chart) : [chart.y0, chart.y1];
@@ -114,10 +104,10 @@
       grid.setAttribute("d", chart.linear.grid);
       return;
     }
-    const values = logTicks(chart.range);
-    const labels = tracksite.labels(values);
+    const values = logTicks(...chart.range);
+    const texts = labels(values);
     ticks.prepend(...values.map((value, place) => svg("text",
-      { class: "y", x: chart.left - 6, y: toY(chart, value) + 3.5 }, labels[place])));
+      { class: "y", x: chart.left - 6, y: toY(chart, value) + 3.5 }, texts[place])));
     grid.setAttribute("d", values.map((value) => `M${chart.left} ${toY(chart, value)}h${chart.width}`).join("")
       + chart.linear.grid.slice(chart.linear.grid.search(/M[\d.]+ [\d.]+v/)));
   };

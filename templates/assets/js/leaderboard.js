@@ -101,7 +101,7 @@
       const [low, high] = ranges.get(column.id) ?? [0, 0];
       if (!Number.isFinite(value) || high <= low) return;
       made.classList.add("bar");
-      made.style.setProperty("--share", `${(4 + (96 * (value - low)) / (high - low)).toFixed(1)}%`);
+      made.style.setProperty("--share", `${(4 + 96 * ((value / 2 - low / 2) / (high / 2 - low / 2))).toFixed(1)}%`);
     }
 
     function nameCell(item, text) {

@@ -4,6 +4,7 @@
   "use strict";
 
   const { el, colour, number } = tracksite;
+  const { apart, lens } = tracksiteAxes;
   const HEIGHT = 320;
   const TOP = 52;
   const BOTTOM = 20;
@@ -36,15 +37,13 @@
     let [low, high] = [Infinity, -Infinity];
     for (const key of known) [low, high] = [Math.min(low, key), Math.max(high, key)];
     const log = low > 0 && high / low >= 50;
-    const [to, from] = log ? [Math.log10, (value) => 10 ** value] : [Number, Number];
-    const [bottom, top] = [to(low), to(high)];
-    const place = (value) => (top > bottom ? (to(value) - bottom) / (top - bottom) : 0.5);
-    const position = (row) => (Number.isFinite(column.keys[row]) ? place(column.keys[row]) : null);
-    const value = (at) => from(bottom + at * (top - bottom));
+    const eye = lens(known, log);
+    const position = (row) => (Number.isFinite(column.keys[row]) ? eye.to(column.keys[row]) : null);
     const distinct = [...new Set(known)].sort((a, b) => a - b);
-    const ticks = distinct.length <= 6 ? distinct : [0, 0.25, 0.5, 0.75, 1].map(value);
-    const digits = (tick) => number(distinct.length <= 6 ? tick : Number(tick.toPrecision(3)));
-    return { column, log, position, value, place, ticks: ticks.map((tick) => [place(tick), digits(tick)]) };
+    const ticks = distinct.length <= 6 ? distinct : [0, 0.25, 0.5, 0.75, 1].map(eye.from);
+    const texts = distinct.length <= 6 ? ticks.map(number) : apart(ticks);
+    const value = (at) => (at <= 0 ? low : at >= 1 ? high : eye.from(at)); // the ends exactly
+    return { column, log, position, value, place: eye.to, ticks: ticks.map((tick, n) => [eye.to(tick), texts[n]]) };
   }
 
   function textAxis(column) {

@@ -54,39 +54,6 @@
     const [mantissa, exponent] = value.toExponential(4).split("e");
     return signed(`${trim(mantissa)}e${Number(exponent)}`);
   };
-  // A number to a few digits, in little room: large ones in k, M, G, others with 10^n.
-  const short = (value, digits = 4) => {
-    const rounded = Number(value.toPrecision(digits));
-    const size = Math.abs(rounded);
-    if (size >= 1e12 || (size > 0 && size < 1e-4)) {
-      const [mantissa, exponent] = rounded.toExponential(digits - 1).split("e");
-      return signed(`${trim(mantissa)}e${Number(exponent)}`);
-    }
-    const [limit, unit] = [[1e9, "G"], [1e6, "M"], [1e3, "k"]].find(([least]) => size >= Math.max(least, 1e4)) ?? [1, ""];
-    const [whole, rest] = String(Number((rounded / limit).toPrecision(digits))).split(".");
-    return signed(whole.replace(/\B(?=(\d{3})+$)/g, ",") + (rest ? `.${rest}` : "") + unit);
-  };
-  // Labels of ticks (ascending numbers): as few digits as tell each where it stands.
-  const labels = (values) => {
-    const gap = Math.min(...values.slice(1).map((value, at) => value - values[at])) || 0;
-    for (let digits = 3; digits < 17; digits++) {
-      if (values.every((value) => Math.abs(Number(value.toPrecision(digits)) - value) <= gap / 50)) {
-        return values.map((value) => short(value, digits));
-      }
-    }
-    return values.map((value) => short(value, 17));
-  };
-  // Round numbers between two limits, as charts/axes.py finds them.
-  const ticks = (low, high, most) => {
-    const span = high / most - low / most;
-    if (!(span > 0)) return [low];
-    const power = 10 ** Math.floor(Math.log10(span));
-    for (const step of [1, 2, 2.5, 5, 10].map((one) => one * power)) {
-      const [first, last] = [Math.ceil(low / step - 1e-9), Math.floor(high / step + 1e-9)];
-      if (step > 0 && last - first < most) return Array.from({ length: last - first + 1 }, (_, at) => (first + at) * step);
-    }
-    return [low];
-  };
   const duration = (seconds) => {
     if (!(seconds >= 0) || seconds === Infinity) return "–";
     const two = (value) => String(value).padStart(2, "0");
@@ -206,6 +173,6 @@
   mounts.push(everyPage);
 
   window.tracksite = Object.freeze({
-    data, use, el, svg, number, short, labels, ticks, duration, ago, colour, isDark, onTheme, recall, remember, mount, refresh,
+    data, use, el, svg, number, duration, ago, colour, isDark, onTheme, recall, remember, mount, refresh,
   });
 })();
