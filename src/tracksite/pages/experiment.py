@@ -15,6 +15,7 @@ from tracksite.charts import curves
 from tracksite.charts import impact as impact_charts
 from tracksite.model import Page
 from tracksite.pages import board as boards
+from tracksite.pages import notes
 from tracksite.pages.context import digest
 from tracksite.pages.mean_rows import mean_rows, settings
 from tracksite.pages.script import data_script
@@ -171,7 +172,7 @@ def _variables(experiment: Experiment) -> Mapping[str, Any]:
         "goal": goal,
         "goal_text": settings.goal,
         "target": settings.target,
-        "lede": settings.description or row["description"],
+        "lede": notes.html(settings.description or row["description"]),
         "facts": _facts(experiment),
         "board": board,
         "columns": shown,

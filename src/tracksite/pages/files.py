@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tracksite import paths
 from tracksite.errors import DamageError, NotFoundError
 from tracksite.model import Page
-from tracksite.pages import images, tables
+from tracksite.pages import images, plotly, tables
 from tracksite.pages.script import data_script
 from tracksite.store.artifacts import read, size_on_disk
 
@@ -38,6 +38,7 @@ class File:
         bytes, sha256: as recorded when it was logged.
         target: site path, or None when it is not published.
         why: in that case, why not.
+        note: why nothing of it is shown in place, where something else would be.
         file: where it lies below its run's folder, if not at `path`.
     """
 
@@ -47,6 +48,7 @@ class File:
     target: str | None = None
     why: str = ""
     file: str | None = None
+    note: str = ""
 
     @property
     def row(self) -> dict[str, Any]:
@@ -169,6 +171,9 @@ def gallery(
             content = genuine(folder, file)
         except (NotFoundError, DamageError) as error:
             files.append(_left_out(file, str(error)))
+            continue
+        if plotly.is_figure(content, paths.suffix(file.path)):
+            files.append(replace(file, note=plotly.NOTE))
             continue
         files.append(file)
         kind, part = _show(run_id, file, content)

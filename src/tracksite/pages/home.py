@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tracksite.query.goal import Goal
 
 _SPARK_RUNS = 120  # the newest ones; the line still starts at the best before them
+_LONGEST_AIM = 200  # characters
 _MOST_PROBLEMS = 50
 
 
@@ -100,18 +101,13 @@ def _card(context: Context, row: Mapping[str, Any]) -> Card:
     return Card(
         name=name,
         goal=goal,
-        aim=context.settings_of(name).goal or _first_line(row["description"]),
+        aim=context.settings_of(name).goal or notes.first_line(row["description"])[:_LONGEST_AIM],
         best=best,
         spark=spark,
         counts={} if runs is None else _counts(runs),
         run_count=row["run_count"],
         last_at=row["last_at"],
     )
-
-
-def _first_line(text: str | None) -> str:
-    lines = [line.strip("# ").strip() for line in (text or "").splitlines()]
-    return next((line for line in lines if line), "")[:200]
 
 
 def _best(runs: pl.DataFrame, progress: pl.DataFrame, goal: Goal) -> dict[str, Any]:

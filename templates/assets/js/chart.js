@@ -174,7 +174,7 @@
     if (!figure.hasAttribute("data-log")) return;
     figure.querySelector(".scale")?.remove();
     const button = el("button", { type: "button", class: "scale", "aria-pressed": String(figure.classList.contains("log")) }, "log");
-    button.setAttribute("aria-label", `Logarithmic scale for ${figure.querySelector(".chart-title").textContent}`);
+    button.setAttribute("aria-label", `log scale for ${figure.querySelector(".chart-title").textContent}`);
     button.onclick = () => {
       const log = figure.classList.toggle("log");
       button.setAttribute("aria-pressed", String(log));

@@ -12,10 +12,19 @@
   const FIRST_LINES = 8; // shown at first: as many as there are colours
   const LISTED_RUNS = 12; // in the legend, besides selected ones
   const HEIGHT = 220;
+  const ON_PAPER = 306; // pixels wide: two charts beside each other on A4
   const DASHES = [undefined, [6, 3], [2, 3]];
 
   const lineColour = (place) => colour(`--c${(place % 8) + 1}`);
   const translucent = (rgb) => rgb.replace("rgb(", "rgba(").replace(")", ", 0.16)");
+  // uPlot asks for the browser's language as it is loaded, and some have one that is none ("C").
+  function speakable() {
+    try {
+      new Intl.NumberFormat(navigator.language);
+    } catch {
+      Object.defineProperty(navigator, "language", { value: "en-US", configurable: true });
+    }
+  }
   const addScript = (src) =>
     new Promise((done, fail) => {
       const script = el("script", { src });
@@ -134,6 +143,7 @@
 
     function drawLegend() {
       words.textContent = said();
+      const focused = legend.contains(document.activeElement) ? document.activeElement.dataset.key : null;
       legend.replaceChildren(...lines.map((one) => {
         const key = el("span", { class: `key k${(one.place % 8) + 1}${one.place > 7 ? " dashed" : ""}`, "aria-hidden": "true" });
         const button = toggle(fullName(one), isShown(one), () => {
@@ -142,9 +152,11 @@
           return isShown(one);
         });
         button.title = "Show or hide this line";
+        button.dataset.key = one.id;
         button.prepend(key);
         return el("li", { class: one.selected ? "selected" : null }, button);
       }));
+      if (focused) [...legend.querySelectorAll("button")].find((one) => one.dataset.key === focused)?.focus({ preventScroll: true });
     }
 
     // ---- charts
@@ -312,13 +324,12 @@
       }
     }
 
-    function show(newest) {
+    function take(newest) {
       const first = !data;
       data = newest;
       const wanted = data.keys.slice(0, FIRST_KEYS).map((_, key) => key);
       state.keys ??= new Set(wanted);
       if (first) {
-        live.hidden = false;
         live.replaceChildren(...controls());
         new ResizeObserver(fit).observe(grid);
         tracksite.onTheme(draw);
@@ -334,18 +345,31 @@
 
     let newest = null;
     tracksite.use("curves", (value) => (newest = value));
-    const refresh = () => newest && newest !== data && window.uPlot && board.data && show(newest);
+    const refresh = () => newest && newest !== data && window.uPlot && board.data && take(newest);
     document.addEventListener("tracksite:update", refresh);
+    let loading = null;
+    const load = () => (loading ??= fetchAll());
+    function fetchAll() {
+      speakable();
+      return Promise.all([addScript(library), addScript(section.dataset.src)])
+        .then(() => {
+          if (!window.uPlot) throw new Error(`the chart library ${library.split("/").pop()} did not start in this browser`);
+          tracksiteBoard.view(refresh);
+        })
+        .catch((error) => {
+          live.replaceChildren(el("p", { class: "note" }, `The curves cannot be drawn: ${error.message}.`));
+        });
+    }
     new IntersectionObserver((entries, observer) => {
       if (!entries.some((entry) => entry.isIntersecting)) return;
       observer.disconnect();
-      Promise.all([addScript(library), addScript(section.dataset.src)])
-        .then(() => tracksiteBoard.view(refresh))
-        .catch((error) => {
-          live.hidden = false;
-          live.replaceChildren(el("p", { class: "note" }, `The curves cannot be drawn: ${error.message}.`));
-        });
+      load();
     }, { rootMargin: "300px" }).observe(section);
+    const show = () => {
+      charts.forEach(({ plot }) => plot.setSize({ width: ON_PAPER, height: HEIGHT }));
+      return fit;
+    };
+    tracksite.onPrint({ load, show });
   }
 
   const started = new WeakSet();

@@ -269,11 +269,11 @@
       brushes.replaceChildren(...board.state.brush.map(([id, ...wanted]) => {
         const column = board.columns.get(id);
         const range = column.numeric ? wanted.map((value) => number(Number(value.toPrecision(4)))).join(" to ") : wanted.join(", ");
-        const button = el("button", { type: "button", "aria-label": `Remove the brush ${column.label}: ${range}` }, `${column.label}: ${range} ×`);
+        const button = el("button", { type: "button" }, el("span", { class: "visually-hidden" }, "Remove the brush "), `${column.label}: ${range} `, el("span", { "aria-hidden": "true" }, "×"));
         button.addEventListener("click", () => board.set({ brush: board.state.brush.filter(([one]) => one !== id) }));
         return button;
       }));
-      if (focused) brushes.querySelector("button")?.focus();
+      if (focused) (brushes.querySelector("button") ?? handles.firstChild)?.focus({ preventScroll: true });
     }
 
     // ---- a handle over each axis: pointer and keyboard
@@ -301,6 +301,8 @@
 
     function drag(handle, axis, event) {
       if (event.button) return;
+      event.preventDefault(); // of text that the drag would select
+      handle.focus({ preventScroll: true });
       const at = ({ clientY }) => clamp(1 - (clientY - canvas.getBoundingClientRect().top - TOP) / (HEIGHT - TOP - BOTTOM), 0, 1);
       const from = at(event);
       let moved = false;
