@@ -224,7 +224,7 @@
     function chart(key, width) {
       const { all, table, bands, first, eye, places } = columns(key);
       const tip = el("div", { class: "curve-tip", hidden: true });
-      const steps = (low, high) => ticks(low + first, high + first, Math.max(2, Math.floor(width / 80))).filter(Number.isInteger).map((step) => step - first);
+      const steps = (low, high, room) => ticks(low + first, high + first, Math.max(2, Math.floor(room / 80))).filter(Number.isInteger).map((step) => step - first);
       const options = {
         width, height: HEIGHT, legend: { show: false }, padding: [8, 16, 0, 0],
         cursor: { sync: { key: "curves", setSeries: false }, focus: { prox: 24 }, points: { size: 6 } },
@@ -234,7 +234,7 @@
           y: { range: (_, low, high) => room(low, high, 0.05, 0.1) },
         },
         axes: [
-          { ...axis(`step${stepLabels(steps(0, places[0].at(-1)), first).note}`), size: 26, splits: (_, n, low, high) => steps(low, high), values: (_, places) => stepLabels(places, first).texts },
+          { ...axis(`step${stepLabels(steps(0, places[0].at(-1), width), first).note}`), size: 26, splits: (plot, n, low, high) => steps(low, high, plot.width), values: (_, places) => stepLabels(places, first).texts },
           { ...axis(""), labelSize: 0, size: axisSize, splits: (_, n, low, high) => eye.ticks(low, high), values: (_, places) => labels(places.map(eye.from)) },
         ],
         series: [{ label: "step" }, ...all.map(seriesOptions)],

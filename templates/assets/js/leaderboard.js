@@ -43,18 +43,23 @@
       const down = place >= 0 && board.state.sort[place][1];
       const kind = el("small", {}, column.kind === "attribute" ? "" : column.kind);
       const arrow = el("span", { class: "arrow", "aria-hidden": "true" }, place < 0 ? "" : `${down ? "▼" : "▲"}${board.state.sort.length > 1 ? place + 1 : ""}`);
-      const button = el("button", { type: "button", title: "Sort; with Shift: sort further by this" }, kind, el("span", {}, column.label, arrow));
+      const label = [kind, el("span", {}, column.label, arrow)];
+      const cell = el("th", { scope: "col", class: isNumber(column) ? "num" : column.id === "name" ? "name" : null }, ...(printed ? label : [sortButton(column, label)]));
+      cell.style.setProperty("--least", `${width(column)}ch`);
+      if (column.id === `metrics.${board.data.metric}`) cell.classList.add("primary");
+      if (place === 0) cell.setAttribute("aria-sort", down ? "descending" : "ascending");
+      return cell;
+    }
+
+    function sortButton(column, label) {
+      const button = el("button", { type: "button", title: "Sort; with Shift: sort further by this" }, ...label);
       button.dataset.key = `sort ${column.id}`;
       // A click that Firefox makes of Enter or Space does not tell of Shift: its key does.
       let shift = false;
       button.addEventListener("keydown", (event) => (shift = event.shiftKey));
       button.addEventListener("pointerdown", (event) => (shift = event.shiftKey));
       button.addEventListener("click", (event) => sortBy(column.id, event.shiftKey || (event.detail === 0 && shift)));
-      const cell = el("th", { scope: "col", class: isNumber(column) ? "num" : column.id === "name" ? "name" : null }, button);
-      cell.style.setProperty("--least", `${width(column)}ch`);
-      if (column.id === `metrics.${board.data.metric}`) cell.classList.add("primary");
-      if (place === 0) cell.setAttribute("aria-sort", down ? "descending" : "ascending");
-      return cell;
+      return button;
     }
 
     function width(column) {
@@ -178,7 +183,7 @@
       table.setAttribute("aria-rowcount", board.items.length + 1);
       draw();
       const tall = body.querySelector("tr:not(.spacer)")?.offsetHeight;
-      if (tall && tall !== rowHeight) {
+      if (tall && tall !== rowHeight && !printed) {
         rowHeight = tall;
         draw();
       }
@@ -247,7 +252,7 @@
 
     const print = (on) => {
       printed = on;
-      draw();
+      drawAll();
     };
     tracksite.onPrint({ show: () => (print(true), () => print(false)) });
 

@@ -11,6 +11,7 @@
   const GAP = 8; // between an axis and its labels
   const MOST_LABEL = 84; // pixels of a label; longer ones end in …
   const STEP = 104; // least distance of two axes
+  const ON_PAPER = 690; // pixels across A4
   const MOST_LINES = 4000;
   const MOST_AXES = 10;
   const MOST_TICKS = 12;
@@ -101,6 +102,7 @@
     const note = el("p", { class: "note" });
     place.replaceChildren(scroll, brushes, note);
     let [axes, known, width, sides] = [[], null, 0, [0, 0]];
+    let onPaper = false;
     const [drawSoon, brushSoon] = [inNextFrame(), inNextFrame()];
 
     const xOf = (n) => sides[0] + (n * (width - sides[0] - sides[1])) / Math.max(1, axes.length - 1);
@@ -246,7 +248,7 @@
       place.closest("section").hidden = axes.length < 2;
       if (axes.length < 2) return;
       sides = margins(canvas.getContext("2d"));
-      width = Math.max(scroll.clientWidth, sides[0] + sides[1] + (axes.length - 1) * STEP);
+      width = Math.max(onPaper ? ON_PAPER : scroll.clientWidth, sides[0] + sides[1] + (axes.length - 1) * STEP);
       const scale = devicePixelRatio || 1;
       canvas.width = width * scale;
       canvas.height = HEIGHT * scale;
@@ -335,6 +337,11 @@
       return low <= 0 && high >= 1 ? brush(axis, null) : brush(axis, low, high);
     }
 
+    const print = (on) => {
+      onPaper = on;
+      draw();
+    };
+    tracksite.onPrint({ show: () => (print(true), () => print(false)) });
     board.watch(() => drawSoon(draw));
     tracksite.onTheme(draw);
     new ResizeObserver(() => drawSoon(draw)).observe(scroll);
