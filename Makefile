@@ -1,7 +1,9 @@
 # Every target makes what it needs by itself and is quick when there is nothing to do.
 PYTHON ?= python3
 CHROMIUM ?= /usr/bin/chromium
+FIREFOX ?= /usr/bin/firefox-esr
 STRACE := /usr/bin/strace
+PDFTOPPM := /usr/bin/pdftoppm
 BIN := .venv/bin
 ENV := .venv/.made
 
@@ -17,7 +19,8 @@ help:
 	@echo
 	@echo "  make demo     train a real sweep, build its site, and say where it is"
 	@echo "  make env      make .venv with tracksite (editable) and every tool; then $(BIN)/tracksite --help"
-	@echo "  make test     lint, types and every test, in a real browser too (installs Debian's chromium, strace)"
+	@echo "  make test     lint, types and every test, in a real browser too (installs Debian's chromium,"
+	@echo "                firefox-esr, poppler-utils and strace)"
 	@echo "  make lint     ruff and mypy alone"
 	@echo "  make format   let ruff format and fix what it can"
 	@echo "  make faults   kill, fill up, cut the power and flip bytes at length, and count what is lost"
@@ -35,7 +38,8 @@ help:
 	@echo "  make lock     take the newest versions of all dependencies into requirements.lock"
 	@echo "  make vendor   fetch the JavaScript libraries named in tools/vendor.py (needs npm)"
 	@echo
-	@echo "Settings: PYTHON=$(PYTHON) makes .venv, CHROMIUM=$(CHROMIUM) runs the browser tests,"
+	@echo "Settings: PYTHON=$(PYTHON) makes .venv, CHROMIUM=$(CHROMIUM) and"
+	@echo "          FIREFOX=$(FIREFOX) run the browser tests,"
 	@echo "          T='tests/test_x.py -k name' narrows make test."
 
 $(ENV): pyproject.toml requirements.lock tools/bootstrap.lock tools/make-venv
@@ -56,11 +60,18 @@ lint: $(ENV)
 $(CHROMIUM):
 	@tools/apt-install chromium
 
+# Without Firefox its tests are skipped, and say so.
+$(FIREFOX):
+	@tools/apt-install firefox-esr || true
+
+$(PDFTOPPM):
+	@tools/apt-install poppler-utils
+
 $(STRACE):
 	@tools/apt-install strace
 
-test: $(ENV) lint | $(CHROMIUM) $(STRACE)
-	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest -n 2 $(T)
+test: $(ENV) lint | $(CHROMIUM) $(FIREFOX) $(PDFTOPPM) $(STRACE)
+	CHROMIUM=$(CHROMIUM) FIREFOX=$(FIREFOX) $(BIN)/python -m pytest -n 2 $(T)
 
 format: $(ENV)
 	$(BIN)/ruff check --fix

@@ -5,6 +5,8 @@
             exception, failed or outside request, CSP violation
 `new_page`  `new_page(**context_options) -> Page`: the same with other settings, such as
             color_scheme="dark", java_script_enabled=False or viewport={...}
+`firefox`   a window of Debian's Firefox, which fails the test on any fault of its pages too; a
+            test that asks for it is skipped where there is none
 `problems`  the faults so far; a test that expects one takes it out: `problems.pop()`
 `axe`       `axe(page, prepare=None, options=None, looks=()) -> list[str]`: the accessibility
             violations at the page's URL, after `prepare(page)` if what matters opens only on a
@@ -38,6 +40,7 @@ from tests.browser import (
     still,
     watch,
 )
+from tests.firefox import Firefox, open_firefox
 from tests.waiting import HANG_MS
 from tests.workers import pytest_xdist_make_scheduler  # noqa: F401 (a hook)
 
@@ -77,6 +80,24 @@ def browser() -> Iterator[Browser]:
     """One Chromium for each test process."""
     with sync_playwright() as playwright, contextlib.closing(launch(playwright)) as browser:
         yield browser
+
+
+@pytest.fixture(scope="session")
+def one_firefox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firefox]:
+    """One Firefox for each test process."""
+    with open_firefox(tmp_path_factory.mktemp("firefox")) as firefox:
+        yield firefox
+
+
+@pytest.fixture
+def firefox(one_firefox: Firefox) -> Iterator[Firefox]:
+    """Firefox with an empty page of 1280 by 900."""
+    one_firefox.faults.clear()
+    one_firefox.resize(1280, 900)
+    one_firefox.goto("about:blank")
+    yield one_firefox
+    one_firefox.evaluate("new Promise(done => setTimeout(done))")
+    assert not one_firefox.faults, "\n".join(["faults in the page:", *one_firefox.faults])
 
 
 @pytest.fixture

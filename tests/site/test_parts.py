@@ -18,6 +18,7 @@ from tests.site.stores import HOSTILE
 from tracksite import paths
 from tracksite.budgets import OverBudgetError, json_value
 from tracksite.charts import svg
+from tracksite.charts.axes import ticks
 from tracksite.errors import ArgumentError, NotFoundError
 from tracksite.pages import images, notes, reproduce, specs, tables
 from tracksite.pages.script import data_script
@@ -132,7 +133,7 @@ def test_any_series_gives_a_well_formed_chart(values, first, stride):
 @given(st.floats(-1e9, 1e9), st.floats(1e-6, 1e9), st.integers(2, 8))
 def test_ticks_are_few_and_inside(low, span, most):
     """Ticks lie between the limits, evenly, and are no more than asked for."""
-    found = svg.ticks(low, low + span, most)
+    found = ticks(low, low + span, most)
     assert 1 <= len(found) <= most
     slack = span * 1e-6 + abs(low) * 1e-9
     assert all(low - slack <= it <= low + span + slack for it in found)

@@ -25,7 +25,8 @@ MOST_SETTINGS = 12
 MOST_KEYS = 12
 WIDTH = 300  # pixels that a series is thinned to: at most twice as many points
 READ_POINTS = 2_000_000  # whole series in memory at once, for means
-_DIGITS = 7
+_DIGITS = 7  # of a value, and more where the values of a curve differ only in later ones
+_MOST_DIGITS = 17
 
 
 @dataclass(frozen=True)
@@ -90,8 +91,8 @@ def script_value(
     {runs: [run_id], keys: [key], series: [{run, key, steps, values}], settings: [{group, label,
     count}], means: [{setting, key, steps, values, low, high, counts}]}: `run`, `key` and `setting`
     are places in their lists; a value is null where it is not finite. Values have 7 significant
-    digits. `settings` is empty where nothing has repeats; `low` and `high` are as `mean_curves`
-    says, null for a curve of one run.
+    digits, or as many of the range of their curve. `settings` is empty where nothing has repeats;
+    `low` and `high` are as `mean_curves` says, null for a curve of one run.
     """
     points = curves.curves(snapshot, run_ids, keys=wanted, width=WIDTH)
     parts = points.partition_by("run_id", "key", as_dict=True, maintain_order=True)
@@ -128,8 +129,8 @@ def _means(
                 "setting": places[group],
                 "key": list(wanted).index(str(key)),
                 **_columns(thin, "value"),
-                "low": _bound(thin["low"]),
-                "high": _bound(thin["high"]),
+                "low": _bound(thin["low"], thin["value"]),
+                "high": _bound(thin["high"], thin["value"]),
                 "counts": _same(thin["count"]),
             }
 
@@ -166,11 +167,20 @@ def _thinned(part: pl.DataFrame) -> pl.DataFrame:
 
 
 def _columns(part: pl.DataFrame, name: str) -> dict[str, Any]:
-    return {"steps": part["step"].to_list(), "values": [_short(value) for value in part[name]]}
+    return {"steps": part["step"].to_list(), "values": _short(part[name], _digits(part[name]))}
 
 
-def _bound(values: pl.Series) -> list[float | None] | None:
-    return None if values.null_count() == values.len() else [_short(value) for value in values]
+def _bound(values: pl.Series, centre: pl.Series) -> list[float | None] | None:
+    return None if values.null_count() == values.len() else _short(values, _digits(centre))
+
+
+def _digits(values: pl.Series) -> int:
+    """Return how many significant digits show the shape of a curve."""
+    finite = values.filter(values.is_finite().fill_null(value=False)).to_numpy()
+    half = finite.max() / 2 - finite.min() / 2 if len(finite) else 0.0
+    size = np.abs(finite).max() / 2 if len(finite) else 0.0
+    lost = math.floor(math.log10(size / half)) if half > 0 and math.isfinite(size / half) else 0
+    return min(_MOST_DIGITS, _DIGITS + max(0, lost))
 
 
 def _same(counts: pl.Series) -> list[int] | int:
@@ -182,5 +192,9 @@ def _measured(runs: pl.DataFrame, wanted: Sequence[str]) -> pl.DataFrame:
     return long.metrics(runs).filter(pl.col("key").is_in(list(wanted)))
 
 
-def _short(value: float | None) -> float | None:
-    return None if value is None or not math.isfinite(value) else float(f"{value:.{_DIGITS}g}")
+def _short(values: pl.Series, digits: int) -> list[float | None]:
+    """Return finite values to so many significant digits, None for the others."""
+    return [
+        None if value is None or not math.isfinite(value) else float(f"{value:.{digits}g}")
+        for value in values
+    ]

@@ -29,12 +29,13 @@ def number(value: float | None) -> str:
     if "e" not in short:
         return short.replace("-", "−")
     if _SMALL <= abs(value) < _LARGE:
-        return _trim(f"{value:.{max(0, 4 - math.floor(math.log10(abs(value))))}f}")
+        return trimmed(f"{value:.{max(0, 4 - math.floor(math.log10(abs(value))))}f}")
     mantissa, exponent = f"{value:.4e}".split("e")
-    return f"{_trim(mantissa)}e{int(exponent)}".replace("e-", "e−")
+    return f"{trimmed(mantissa)}e{int(exponent)}".replace("e-", "e−")
 
 
-def _trim(text: str) -> str:
+def trimmed(text: str) -> str:
+    """Return a number without zeros at its end, and with a minus sign."""
     short = text.rstrip("0").rstrip(".") if "." in text else text
     return short.replace("-", "−")
 

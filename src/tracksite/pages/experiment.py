@@ -16,6 +16,7 @@ from tracksite.charts import curves
 from tracksite.charts import impact as impact_charts
 from tracksite.model import Page
 from tracksite.pages import board as boards
+from tracksite.pages import notes
 from tracksite.pages.context import digest
 from tracksite.pages.hero import hero
 from tracksite.pages.mean_rows import mean_rows, settings
@@ -190,7 +191,7 @@ def _variables(experiment: Experiment) -> Mapping[str, Any]:
         "settings_table": f"[experiments.{json.dumps(experiment.name, ensure_ascii=False)}]",
         "measured": experiment.runs["metrics"].list.len().sum() > 0,
         "target": settings.target,
-        "lede": settings.description or row["description"],
+        "lede": notes.html(settings.description or row["description"]),
         "facts": _facts(experiment),
         "hero": experiment.hero,
         "board": board,

@@ -11,7 +11,7 @@ from tracksite import budgets, paths
 from tracksite.budgets import OverBudgetError
 from tracksite.errors import DamageError, NotFoundError
 from tracksite.model import Page
-from tracksite.pages import drawings, hiding, images, specs, tables, texts
+from tracksite.pages import drawings, hiding, images, plotly, specs, tables, texts
 from tracksite.pages.script import data_script
 from tracksite.store.artifacts import read, size_on_disk
 
@@ -193,10 +193,14 @@ def gallery(
             continue
         if secret := hiding.by_content(file.path, content, allow):
             file = replace(_left_out(file, hiding.FOUND), secret=secret)  # noqa: PLW2901
+        if plotly.is_figure(content, paths.suffix(file.path)):
+            files.append(replace(file, note=plotly.NOTE))
+            continue
         try:
             kind, part = _show(run_id, file, content, left)
         except OverBudgetError as error:
-            file = replace(file, note=str(error))  # noqa: PLW2901 - the same file, with a word
+            note = f"too large to be shown here: {error}"
+            file = replace(file, note=note)  # noqa: PLW2901 - the same file, with a word
             kind, part = "texts", _text(file, content)
         files.append(file)
         if part is None or len(shown[kind]) >= _MOST[kind] or (file.secret and kind in _NEED_FILE):

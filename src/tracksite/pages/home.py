@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from tracksite.query.goal import Goal
 
 _SPARK_RUNS = 120  # the newest ones; the line still starts at the best before them
+_LONGEST_AIM = 200  # characters
 _MOST_PROBLEMS = 50
 
 
@@ -114,7 +115,8 @@ def _card(experiment: Experiment, row: Mapping[str, Any]) -> Card:
     return Card(
         name=experiment.name,
         goal=goal,
-        aim=experiment.context.settings_of(experiment.name).goal or _first_line(row["description"]),
+        aim=experiment.context.settings_of(experiment.name).goal
+        or notes.first_line(row["description"])[:_LONGEST_AIM],
         hero=experiment.hero,
         change=change,
         spark=spark,
@@ -122,11 +124,6 @@ def _card(experiment: Experiment, row: Mapping[str, Any]) -> Card:
         run_count=row["run_count"],
         last_at=row["last_at"],
     )
-
-
-def _first_line(text: str | None) -> str:
-    lines = [line.strip("# ").strip() for line in (text or "").splitlines()]
-    return next((line for line in lines if line), "")[:200]
 
 
 def _change(progress: pl.DataFrame) -> tuple[str, float] | None:

@@ -24,6 +24,7 @@ _TAGS = {
     *"h3 h4 h5 h6 table thead tbody tr th td".split(),
 }
 
+_PLAIN = {"softbreak": "\n", "hardbreak": "\n"}
 _HEADING_SHIFT = 2  # the page has h1 and h2 already
 _DEEPEST = 6
 _CUT = f"Only the first {NOTES_CHARACTERS:,} characters are shown here."
@@ -51,6 +52,14 @@ def html(markdown: str | None) -> Markup:
             link_rel="noopener noreferrer nofollow",
         )
     )
+
+
+def first_line(markdown: str | None) -> str:
+    """Return the first line of Markdown that has words, as plain text; "" if there is none."""
+    tokens = _parser().parse((markdown or "")[:NOTES_CHARACTERS])
+    texts = (it.children for it in tokens if it.type == "inline" and it.children)
+    told = ("".join(_PLAIN.get(it.type, it.content) for it in children) for children in texts)
+    return next((line for text in told for line in text.splitlines() if line.strip()), "").strip()
 
 
 @cache

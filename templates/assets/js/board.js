@@ -103,6 +103,7 @@
       const ranked = data.metric ? [[`metrics.${data.metric}`, data.direction === "maximize"]] : [];
       defaults = { sort: ranked, filter: "", columns: data.shown, selected: [], repeats: false, brush: [] };
       const make = (spec) => [spec.id, spec.values ? numberColumn(spec) : textColumn(spec, count)];
+      writeNow(); // before it is read again
       Object.assign(board, { data, count, columns: new Map(data.columns.map(make)), defaults });
       const ids = board.columns.get("run_id");
       board.runId = (row) => ids.text(row);
@@ -202,7 +203,7 @@
       if ("filter" in change) adopt(change.filter);
       if ("sort" in change) board.unsorted = [];
       if (["filter", "sort", "repeats", "brush"].some((name) => name in change)) refresh();
-      writeHash(board.state, defaults);
+      writeSoon(board.state, defaults);
       tell();
     };
     board.select = (rows, on) => {
@@ -219,13 +220,18 @@
       watchers.push(watcher);
       watcher(board);
     };
+    board.isDefault = () => Object.keys(defaults).every((name) => JSON.stringify(board.state[name]) === JSON.stringify(defaults[name]));
     board.restore = () => {
+      pending = null;
       const { unsorted, ...state } = readHash(board);
       board.unsorted = unsorted;
       Object.assign(board.state, defaults, state);
       adopt(board.state.filter);
       refresh();
+      linkHeadings(stateText(board.state, defaults));
       tell();
+      const section = new URLSearchParams(location.hash.slice(1)).get(SECTION);
+      if (section) tracksite.land(section);
     };
     globalThis.addEventListener("hashchange", () => isState(location.hash) && board.restore());
     return board;
@@ -240,7 +246,34 @@
     brush: (list) => list.map((brush) => JSON.stringify(brush)),
   };
 
-  function writeHash(state, defaults) {
+  // Browsers end `replaceState` after some hundred calls, as a brush makes in seconds, so the
+  // address is written once the hand rests, or the page is left.
+  const REST = 200; // milliseconds
+  let pending = null;
+  let timer = 0;
+  function writeSoon(...given) {
+    pending = given;
+    clearTimeout(timer);
+    timer = setTimeout(writeNow, REST);
+  }
+  function writeNow() {
+    clearTimeout(timer);
+    if (pending) writeHash(...pending);
+    pending = null;
+  }
+  addEventListener("pagehide", writeNow);
+  document.addEventListener("click", writeNow, { capture: true }); // a link may lead away
+
+  // A heading's link keeps what the address says: "#filter=…&section=curves".
+  const SECTION = "section";
+  function linkHeadings(text) {
+    for (const link of document.querySelectorAll("a.anchor")) {
+      const { id } = link.closest("section");
+      link.setAttribute("href", text ? `#${text}&${SECTION}=${id}` : `#${id}`);
+    }
+  }
+
+  function stateText(state, defaults) {
     const hash = new URLSearchParams();
     for (const [name, list] of Object.entries(WRITE)) {
       if (JSON.stringify(state[name]) === JSON.stringify(defaults[name])) continue;
@@ -248,8 +281,14 @@
     }
     if (state.filter) hash.set("filter", state.filter);
     if (state.repeats) hash.set("repeats", "1");
-    const text = hash.toString();
-    history.replaceState(null, "", text ? `#${text}` : location.href.split("#")[0]);
+    return hash.toString();
+  }
+
+  function writeHash(state, defaults) {
+    const text = stateText(state, defaults);
+    linkHeadings(text);
+    const place = text ? `#${text}` : location.href.split("#")[0];
+    if (place !== (text ? location.hash : location.href)) history.replaceState(null, "", place);
   }
 
   function readHash({ columns, rowOf }) {

@@ -7,6 +7,7 @@
   const waiting = new Map(); // name -> functions that use it
   const mounts = []; // functions that bring a page to life
   const themed = []; // functions to call when the colours change
+  const prints = []; // {load, show}: how parts of the page get ready for paper
 
   // ---- data scripts: tracksite.data("name", JSON.parse('…')) --------------------------------
   const data = (name, value) => {
@@ -113,8 +114,20 @@
   };
   let theme = THEMES.includes(recall(THEME_KEY)) ? recall(THEME_KEY) : "";
   paint(theme);
-  const repaint = () => themed.forEach((fn) => fn());
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
+  let onPaper = false;
+  const repaint = () => themed.forEach((fn) => fn(onPaper));
+  // Paper is light: what a canvas draws too. Returns what brings the colours back.
+  const paper = () => {
+    onPaper = true;
+    paint("light");
+    repaint();
+    return () => {
+      onPaper = false;
+      paint(theme);
+      repaint();
+    };
+  };
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => onPaper || repaint());
   const themeButton = (button) => {
     const say = () => {
       button.textContent = theme ? theme[0].toUpperCase() + theme.slice(1) : "Auto";
@@ -140,6 +153,7 @@
     return value;
   };
   const onTheme = (fn) => themed.push(fn);
+  const onPrint = (part) => prints.push(part);
   const isDark = () =>
     theme ? theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
 
@@ -166,6 +180,16 @@
     };
     box.append(button);
   };
+  // The address keeps what it says: of a filter, say.
+  const skipLink = (link) => {
+    link.onclick = (event) => {
+      const main = document.getElementById("main");
+      if (!main) return;
+      event.preventDefault();
+      main.scrollIntoView();
+      main.focus({ preventScroll: true });
+    };
+  };
   const relativeTimes = (scope) => {
     const now = Date.now();
     for (const node of scope.querySelectorAll("time[datetime]")) {
@@ -178,8 +202,32 @@
   const everyPage = (scope) => {
     scope.querySelectorAll("[data-theme-toggle]").forEach(themeButton);
     scope.querySelectorAll("[data-copy]").forEach(copyButton);
+    scope.querySelectorAll(".skip").forEach(skipLink);
     relativeTimes(scope);
   };
+
+  // Scroll to a part of the page, and stay there while what stands above it fills, until the
+  // reader moves.
+  const MOVES = ["wheel", "touchstart", "keydown", "pointerdown"];
+  const SETTLED = 10_000; // milliseconds; a scroll bar tells of no move
+  let leave = () => {};
+  const land = (id) => {
+    leave();
+    const target = document.getElementById(id);
+    if (!target) return;
+    const observer = new ResizeObserver(() => target.scrollIntoView());
+    leave = () => observer.disconnect();
+    observer.observe(document.body);
+    for (const move of MOVES) addEventListener(move, leave, { once: true, passive: true, capture: true });
+    setTimeout(leave, SETTLED);
+  };
+  const landAtFragment = () => {
+    let id = location.hash.slice(1);
+    try { id = decodeURIComponent(id); } catch { /* as it is */ }
+    if (id) land(id);
+  };
+  addEventListener("DOMContentLoaded", landAtFragment, { once: true });
+  addEventListener("hashchange", landAtFragment);
 
   // `fn(document)` brings a part of the page to life. It is called once the page is read, and
   // again by `refresh` after the page was replaced in place, so it must do no harm when repeated.
@@ -193,6 +241,7 @@
   mounts.push(everyPage);
 
   window.tracksite = Object.freeze({
-    data, use, el, svg, visible, number, duration, ago, colour, isDark, onTheme, recall, remember, mount, refresh,
+    data, use, el, svg, visible, number, duration, ago, colour, isDark, onTheme, onPrint, prints, paper, recall, remember, land, mount,
+    refresh,
   });
 })();
