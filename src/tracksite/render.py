@@ -6,6 +6,7 @@ nobody would see are shown by their numbers, and a name that a page does not fil
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 from functools import cache
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jinja2
-from markupsafe import escape
+from markupsafe import Markup, escape
 
 from tracksite import paths
 from tracksite.charts.numbers import duration, machine_time, moment, number, plural, size
@@ -33,7 +34,8 @@ def render(page: Page, variables: Mapping[str, Any]) -> str:
     """Return the HTML of `page`.
 
     Templates see `variables`, `page`, `version`, `url(path)` (relative to the page), `asset(name)`
-    (a file of `assets/`, with `?v=` and its digest) and the filters of this module.
+    (a file of `assets/`, with `?v=` and its digest), `inlined(name)` and `hash_of(name)` (its text,
+    and what a Content-Security-Policy says to allow it) and the filters of this module.
     """
     if page.template is None:
         raise TypeError(f"{page.path} is a file, no template")
@@ -45,6 +47,8 @@ def render(page: Page, variables: Mapping[str, Any]) -> str:
             "version": __version__,
             "url": lambda target: paths.relative(page.path, target),
             "asset": lambda name: _asset_url(page.path, name),
+            "inlined": lambda name: Markup(asset_bytes(name).decode()),  # noqa: S704 - our own
+            "hash_of": _policy_hash,
         }
     )
 
@@ -96,6 +100,11 @@ def _finalize(value: object) -> object:
 
 def _asset_url(source: str, name: str) -> str:
     return f"{paths.relative(source, f'assets/{name}')}?v={assets()[name][:8]}"
+
+
+def _policy_hash(name: str) -> str:
+    sha256 = base64.b64encode(hashlib.sha256(asset_bytes(name)).digest()).decode()
+    return f"sha256-{sha256}"
 
 
 def _digest(content: bytes) -> str:

@@ -209,7 +209,7 @@ def test_a_build_names_what_is_too_large_and_shows_the_rest(tmp_path):
     assert not report.problems
     folder = tmp_path / "site/runs" / run.run_id
     page = (folder / "index.html").read_text()
-    notes = re.findall(r'<a href="([^"]*)">([^<]*)</a>[^\n]*too large to be shown here', page)
+    notes = re.findall(r'<a href="([^"]*)"[^>]*>([^<]*)</a>[^\n]*too large to be shown here', page)
     assert [name for _, name in notes] == ["bomb.svg", "commas.csv"]
     assert all((folder / target).is_file() for target, _ in notes)
     assert '<td class="num">2</td>' in page

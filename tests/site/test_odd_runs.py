@@ -108,4 +108,4 @@ def test_a_time_that_no_date_can_hold_is_named_with_run_and_page(late, tmp_path)
     assert checked.exit_code == 1
     assert late in checked.stderr
     for command in (["show", late, "--store", "runs"], ["export", "mlflow", "runs", "out"]):
-        assert CliRunner().invoke(app, command).exception.__class__ in {type(None), SystemExit}
+        assert isinstance(CliRunner().invoke(app, command).exception, SystemExit | None)

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
-
-from markupsafe import Markup
 
 from tracksite import paths
 from tracksite.analysis.progress import best_so_far
@@ -18,7 +14,6 @@ from tracksite.model import Page
 from tracksite.pages import notes
 from tracksite.pages.context import digest
 from tracksite.pages.experiment import experiments
-from tracksite.render import asset_bytes
 from tracksite.schema import STATUSES
 
 if TYPE_CHECKING:
@@ -69,14 +64,7 @@ def pages(context: Context) -> Iterator[Page]:
     stamps = sorted(context.snapshot.stamps.items())
     problems = [[it.path, it.message] for it in context.snapshot.problems]
     yield Page(paths.HOME, "home.html", digest(stamps, problems), partial(_home, context))
-    yield Page(paths.NOT_FOUND, "404.html", "404", _not_found)
-
-
-def _not_found() -> dict[str, Any]:
-    """Return the style that the page has in itself, and its hash for the policy."""
-    style = asset_bytes("css/site.css")
-    sha256 = base64.b64encode(hashlib.sha256(style).digest()).decode()
-    return {"nav": "", "style": Markup(style.decode()), "style_hash": f"sha256-{sha256}"}  # noqa: S704 - ours
+    yield Page(paths.NOT_FOUND, "404.html", "404", lambda: {"nav": ""})
 
 
 def _home(context: Context) -> dict[str, Any]:

@@ -26,7 +26,9 @@ def doubles(texts: pl.Expr) -> pl.Expr:
 def alike(texts: pl.Expr) -> pl.Expr:
     """Return one text for all that spell the same number ("0.1", "0.10"), others as they are."""
     whole = _each(texts, str, pl.String())
-    return pl.coalesce(whole, (doubles(texts) + 0.0).cast(pl.String), texts)  # + 0.0: no -0.0
+    number = doubles(texts)
+    unsigned = pl.when(number == 0).then(0.0).otherwise(number)  # as -0 is 0
+    return pl.coalesce(whole, unsigned.cast(pl.String), texts)
 
 
 def compared(texts: pl.Expr, sign: Callable[[Any, Any], Any], value: float) -> pl.Expr:
