@@ -54,6 +54,7 @@ SCALAR_FIELDS = (*TEXT_FIELDS, *TIME_FIELDS, *BOOL_FIELDS, *INT_FIELDS)
 
 PRIVATE_TAGS = "tracksite.mlflow."  # tags that begin so are for MLflow's clients, never shown
 GOAL_TAG = "tracksite.goal"  # of a run: lines of a direction and a metric, the goal first
+TRAINING_GOAL_TAG = "tracksite.goal.training"  # the same as its framework knows it: counts less
 RENAMED_TAG = f"{PRIVATE_TAGS}renamed"  # of an experiment or model: the name that it goes by now
 OWNER_TAG = f"{PRIVATE_TAGS}owner"  # of a version: whose artifacts its files are, if not its run's
 
