@@ -60,6 +60,7 @@ FIRST_TIME, LAST_TIME = -62_135_510_400_000_000, 253_402_214_400_000_000
 
 PRIVATE_TAGS = "tracksite.mlflow."  # tags that begin so are for MLflow's clients, never shown
 GOAL_TAG = "tracksite.goal"  # of a run: lines of a direction and a metric, the goal first
+TRAINING_GOAL_TAG = "tracksite.goal.training"  # the same as its framework knows it: counts less
 RENAMED_TAG = f"{PRIVATE_TAGS}renamed"  # of an experiment or model: the name that it goes by now
 OWNER_TAG = f"{PRIVATE_TAGS}owner"  # of a version: whose artifacts its files are, if not its run's
 

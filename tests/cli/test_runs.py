@@ -117,6 +117,19 @@ def test_show_json_has_everything(tracksite, store):
     assert found["artifacts"] == []
 
 
+def test_show_says_what_the_experiment_is_after_and_why(tracksite, store):
+    """The goal is that of the site: as the settings beside the store say, else by its name."""
+    found = rows(tracksite("show", "wider").stdout)
+    assert ["goal", "metric", "f1"] in found
+    assert any(line[:2] == ["goal", "why"] and "its name says" in line[2] for line in found)
+    experiment = json.loads(tracksite("show", "wider", "--json").stdout)["experiment"]
+    text = f'[experiments."{experiment}"]\nmetric = "loss"\ndirection = "minimize"\n'
+    (store.parent / "tracksite.toml").write_text(text)
+    goal = json.loads(tracksite("show", "wider", "--json").stdout)["goal"]
+    assert (goal["metric"], goal["direction"]) == ("loss", "minimize")
+    assert "settings" in goal["why"]
+
+
 def test_show_in_a_pipe_names_the_section_on_each_line(tracksite, store):
     """Tab-separated, each line says what it is about."""
     found = rows(tracksite("show", "wider").stdout)

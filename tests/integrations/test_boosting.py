@@ -166,7 +166,7 @@ def test_what_xgboost_stopped_by_is_the_goal(metrics, goal):
         verbose_eval=False,
         callbacks=[callback],
     )
-    assert _only().data.tags["tracksite.goal"] == goal
+    assert _only().data.tags["tracksite.goal.training"] == goal
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_lightgbm_says_which_way_is_better(metrics, said):
         valid_names=["train", "valid"],
         callbacks=[_callback(_lightgbm, log_model=False)],
     )
-    assert _only().data.tags["tracksite.goal"] == said
+    assert _only().data.tags["tracksite.goal.training"] == said
 
 
 @pytest.mark.parametrize("kind", ["XGBClassifier", "XGBRegressor"])

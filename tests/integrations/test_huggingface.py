@@ -122,4 +122,4 @@ def test_the_active_run_is_used():
 def test_the_metric_for_the_best_model_is_the_goal(options, goal):
     """The run says by what the Trainer chooses the best model, and which way is better."""
     _trainer(TracksiteCallback(), save_strategy="no", **options).train()
-    assert _only().data.tags.get("tracksite.goal") == goal
+    assert _only().data.tags.get("tracksite.goal.training") == goal

@@ -94,7 +94,7 @@ def test_a_fit_that_fails_is_a_failed_run():
 def _goal(*callbacks, **options):
     """The goal that the run of a fit says."""
     _fit(_model(), list(callbacks), validation_data=(ROWS, 3 * ROWS + 1), **options)
-    return _only().data.tags.get("tracksite.goal")
+    return _only().data.tags.get("tracksite.goal.training")
 
 
 def test_what_is_monitored_is_the_goal():
@@ -127,4 +127,4 @@ def test_without_a_mode_the_best_accuracy_is_the_highest():
     model.compile(optimizer="sgd", loss="mse", metrics=["accuracy"])
     _fit(model, [Jump(), TracksiteCallback(monitor="accuracy")], epochs=3)
     assert _only().data.metrics["best_epoch"] == 1
-    assert _only().data.tags["tracksite.goal"] == "maximize accuracy"
+    assert _only().data.tags["tracksite.goal.training"] == "maximize accuracy"

@@ -130,4 +130,4 @@ def test_what_is_monitored_is_the_goal(kind, options, goal, tmp_path):
     logger = TracksiteLogger(prefix="my_")
     saves = {"enable_checkpointing": kind == "ModelCheckpoint"}
     _trainer(logger, callbacks=[callback], **saves).fit(Line(), LOADER)
-    assert tracksite.get_run(logger.version).data.tags.get("tracksite.goal") == goal
+    assert tracksite.get_run(logger.version).data.tags.get("tracksite.goal.training") == goal

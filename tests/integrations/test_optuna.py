@@ -142,7 +142,9 @@ def test_the_direction_of_a_study_is_that_of_its_goal(directions, said):
     study.optimize(lambda trial: [trial.number] * len(directions), 2, callbacks=[callback])
     callback.end()
     parent, trials = _runs()
-    assert {run.data.tags["tracksite.goal"] for run in (parent, *trials.values())} == {said}
+    assert {run.data.tags["tracksite.goal.training"] for run in (parent, *trials.values())} == {
+        said
+    }
 
 
 def test_a_callback_can_be_sent_to_a_worker_before_and_while_it_logs():

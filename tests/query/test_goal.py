@@ -13,7 +13,7 @@ from tracksite.config import ExperimentSettings
 from tracksite.query import leaderboard
 from tracksite.query.goal import Goal, direction_of, directions, primary_metric
 from tracksite.query.metric_names import read
-from tracksite.schema import GOAL_TAG
+from tracksite.schema import GOAL_TAG, TRAINING_GOAL_TAG
 
 UP, DOWN = "maximize", "minimize"
 
@@ -152,6 +152,14 @@ def test_said_goal():
     goal = primary_metric(_said("minimize stuff", None, f1=1.0, stuff=2.0))
     assert (goal.metric, goal.direction, goal.inferred) == ("stuff", DOWN, False)
     assert "the training said" in goal.why
+
+
+def test_user_before_framework():
+    """What somebody said of a run counts before what its framework knew, also if it is nothing."""
+    tags = {GOAL_TAG: "maximize f1", TRAINING_GOAL_TAG: "minimize stuff"}
+    for text, metric in (("maximize f1", "f1"), ("", "f1"), (None, "stuff")):
+        row = patch("a", metrics={"f1": 1.0, "stuff": 1.0}, tags={**tags, GOAL_TAG: text})
+        assert primary_metric(frame_of(row)).metric == metric
 
 
 def test_settings_before_said():

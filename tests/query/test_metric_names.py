@@ -40,6 +40,8 @@ def test_six_hundred_names():
         ("mcc", (-1, 1)),
         ("val_loss", (0, None)),
         ("dice_loss", (0, None)),
+        ("train/policy_gradient_loss", (None, None)),
+        ("kid", (None, None)),
         ("rmse_val", (0, None)),
         ("neg_mean_squared_error", (None, 0)),
         ("neg_brier_score", (-1, 0)),

@@ -7,6 +7,7 @@ import math
 import pytest
 
 from tracksite.analysis import impact, repeats
+from tracksite.config import ExperimentSettings
 from tracksite.query import curves, leaderboard
 from tracksite.query.runs import fold, runs
 from tracksite.query.search import search
@@ -67,7 +68,8 @@ def test_running_run(store):
 def test_analysis(store):
     """Goal, repeats, lead and impact of a real sweep fit together."""
     found = runs(fold(store.snapshot()), experiment="sweep")
-    goal = leaderboard.primary_metric(found)
+    assert leaderboard.primary_metric(found).metric == "f1"
+    goal = leaderboard.primary_metric(found, ExperimentSettings(metric="val_loss"))
     assert (goal.metric, goal.direction) == ("val_loss", "minimize")
     groups = repeats.repeats(found, goal)
     assert groups["count"].to_list() == [2, 2]

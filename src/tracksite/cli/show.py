@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -27,7 +28,7 @@ _SUMMARY = ["last", "last_step", "min", "min_step", "max", "max_step", "count"]
 @store_option
 @json_option
 def show(*, run: str, store: str, as_json: bool) -> None:
-    """Show everything about one RUN.
+    """Show everything about one RUN, and the goal of its experiment.
 
     RUN is the start of its id, or its name.
 
@@ -44,6 +45,7 @@ def show(*, run: str, store: str, as_json: bool) -> None:
     runs = _all_runs(snapshot)
     row = one(runs, find_run(runs, run)) or {}
     value, parent = _whole(row), row.get("parent_run_id")
+    value["goal"] = _goal(runs, row, Path(store))
     why = absences(fold(snapshot), snapshot.purged).of(parent) if parent else None
     if as_json:
         print_json({**value, "missing": [f"its parent: {why}"] if why else []})
@@ -59,6 +61,25 @@ def show(*, run: str, store: str, as_json: bool) -> None:
         _section(name, *_cells(items))
     if why:
         say(f"Its parent is not shown: {why}.")
+
+
+def _goal(runs: pl.DataFrame, row: dict[str, Any], store: Path) -> dict[str, Any]:
+    """Return what the run's experiment is after and why; nothing where that is not known."""
+    import polars as pl
+
+    from tracksite.cli.sites import settings_from
+    from tracksite.errors import ConfigError
+    from tracksite.query.goal import primary_metric
+
+    try:
+        settings = settings_from(None, None)(store)
+    except ConfigError:  # a build says what is wrong with them
+        return {}
+    beside = runs.filter(pl.col("experiment") == row["experiment"], ~pl.col("deleted"))
+    goal = primary_metric(beside, settings.experiments.get(row["experiment"]))
+    if goal is None:
+        return {}
+    return {"metric": goal.metric, "direction": goal.direction, "why": goal.why}
 
 
 def _all_runs(snapshot: Snapshot) -> pl.DataFrame:

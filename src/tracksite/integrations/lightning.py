@@ -101,7 +101,10 @@ class TracksiteLogger(Logger):
 
         That is the metric of the first ModelCheckpoint that has one, else of an EarlyStopping.
         """
-        trainer = model.trainer
+        try:
+            trainer = model.trainer
+        except RuntimeError:  # it is not in training
+            return None
         for callback in (*trainer.checkpoint_callbacks, *trainer.early_stopping_callbacks):
             monitor = getattr(callback, "monitor", None)
             if monitor and monitor not in _PROGRESS:

@@ -9,11 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tracksite.errors import ArgumentError, NotFoundError, StoreError
+from tracksite.errors import ArgumentError, StateError, StoreError
 from tracksite.integrations import INTEGRATIONS
-from tracksite.schema import GOAL_TAG
+from tracksite.schema import TRAINING_GOAL_TAG
 from tracksite.tracking.fluent import ActiveRun, active_run, start_run
-from tracksite.tracking.search import get_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -142,16 +141,15 @@ def goal_tag(
     """
     told = [goal, *others[:MOST_DIRECTIONS]]
     lines = [f"{'maximize' if it[1] else 'minimize'} {it[0]}" if it else "" for it in told]
-    return {GOAL_TAG: "\n".join(lines)}
+    return {TRAINING_GOAL_TAG: "\n".join(lines)}
 
 
 def say_goal(
     run: ActiveRun, goal: tuple[str, bool] | None, others: Sequence[tuple[str, bool]] = ()
 ) -> None:
-    """Note what a training is after, unless the run says so already: see `goal_tag`."""
-    with contextlib.suppress(ArgumentError, NotFoundError, StoreError):
-        if not get_run(run.run_id).data.tags.get(GOAL_TAG, "").strip():
-            run.set_tags(goal_tag(goal, others))
+    """Note what a training is after, if the run takes it: see `goal_tag`."""
+    with contextlib.suppress(ArgumentError, StateError):
+        run.set_tags(goal_tag(goal, others))
 
 
 def log_numbers(run: ActiveRun, values: Mapping[str, Any], step: int, prefix: str = "") -> None:

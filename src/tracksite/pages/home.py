@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     import polars as pl
+    from markupsafe import Markup
 
     from tracksite.pages.context import Context
     from tracksite.pages.experiment import Experiment

@@ -131,7 +131,8 @@ def _preference(key: str, counts: Mapping[str, int], said: Said) -> tuple[object
     part_of_loss = name.level > 0 and name.parts > 0
     level = (name.level + training, part_of_loss, training)
     untold = name.direction is None and key not in said.directions
-    order = (_rare(key, counts), untold, level, name.parts, name.place)
+    unnamed = name.direction is None  # what the runs alone tell the direction of
+    order = (_rare(key, counts), untold, level, unnamed, name.parts, name.place)
     return (*order, _SPLIT_ORDER.index(name.split), len(key), key)
 
 

@@ -1,8 +1,10 @@
 """What the runs of an experiment said they are after, as they logged: the tag `tracksite.goal`.
 
+Integrations write what the framework knows into `tracksite.goal.training`. Anybody may set
+`tracksite.goal`, and then that alone counts of the run, also where it is empty.
+
 Each line of the tag is a direction and a metric, as in "maximize val_accuracy". The first line is
-the run's goal, which an empty one leaves open; the others only tell which way is better. Frameworks
-that know write it, through their integration; anybody may, with `set_tag`.
+the run's goal, which an empty one leaves open; the others only tell which way is better.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import polars as pl
 
 from tracksite.config import DIRECTIONS
 from tracksite.query import long
-from tracksite.schema import GOAL_TAG
+from tracksite.schema import GOAL_TAG, TRAINING_GOAL_TAG
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,7 +48,8 @@ class Said:
 
 def said(runs: pl.DataFrame) -> Said:
     """Return what these runs said they are after; lines that cannot be read say nothing."""
-    tags = long.tags(runs).filter(pl.col("key") == GOAL_TAG)
+    tags = long.tags(runs).filter(pl.col("key").is_in([GOAL_TAG, TRAINING_GOAL_TAG]))
+    tags = tags.sort("key").unique("run_id", keep="first")
     goals: Counter[tuple[str, str]] = Counter()
     every: Counter[tuple[str, str]] = Counter()
     for text, count in tags.group_by("text").len().iter_rows():
