@@ -8,8 +8,9 @@ import pytest
 
 from tests.query.made import frame_of, later, patch
 from tracksite import site
+from tracksite.analysis.repeats import repeats
+from tracksite.pages import hero as heroes
 from tracksite.pages.board import board
-from tracksite.pages.hero import hero
 from tracksite.paths import experiment_page
 from tracksite.query.goal import Goal
 from tracksite.store.ids import new_run_id
@@ -36,9 +37,14 @@ def swept(rows, **fields):
     )
 
 
+def hero(runs):
+    """Return the hero of these runs."""
+    return heroes.hero(runs, GOAL, repeats(runs, GOAL, seed_params=SEEDS), SEEDS)
+
+
 def test_the_best_setting_is_that_of_the_lead():
     """The value at the head is the mean of the setting that leads, named by what varies."""
-    found = hero(swept(LUCKY), GOAL, SEEDS)
+    found = hero(swept(LUCKY))
     assert found.value == found.setting.mean == found.lead.best_mean == pytest.approx(0.85)
     assert (found.setting.label, found.setting.count) == ("lr 2", 2)
     assert (found.run_id, found.run_value, found.setting.has_best_run) == ("r0", 0.99, False)
@@ -46,14 +52,14 @@ def test_the_best_setting_is_that_of_the_lead():
 
 def test_without_repeats_the_best_run_says_it_all():
     """Where no setting was repeated there is no mean to show."""
-    found = hero(swept([("1", 0.5), ("2", 0.7)]), GOAL, SEEDS)
+    found = hero(swept([("1", 0.5), ("2", 0.7)]))
     assert (found.setting, found.value, found.run_id) == (None, 0.7, "r1")
     assert found.lead.verdict == "unknown"
 
 
 def test_runs_that_share_the_first_rank_are_counted():
     """Of equal runs the newest is named, and how many others there are."""
-    found = hero(swept([("1", 0.5), ("2", 0.7), ("3", 0.7)]), GOAL, SEEDS)
+    found = hero(swept([("1", 0.5), ("2", 0.7), ("3", 0.7)]))
     assert (found.run_id, found.others) == ("r2", 1)
 
 
@@ -61,12 +67,12 @@ def test_commits_tell_settings_apart_by_name():
     """Where the code varied, the label says of which commit the best setting is."""
     commits = ["a" * 40, "a" * 40, "b" * 40, "b" * 40]
     rows = [("1", 0.5), ("1", 0.5), ("1", 0.7), ("1", 0.8)]
-    assert hero(swept(rows, git_commit=commits), GOAL, SEEDS).setting.label == "commit bbbbbbbb"
+    assert hero(swept(rows, git_commit=commits)).setting.label == "commit bbbbbbbb"
 
 
 def test_no_run_that_counts_no_hero():
     """Runs that did not finish come to nothing yet."""
-    assert hero(swept([("1", 0.5)], status=["failed"]), GOAL, SEEDS) is None
+    assert hero(swept([("1", 0.5)], status=["failed"])) is None
 
 
 def test_what_all_runs_share_is_told_from_what_some_have():

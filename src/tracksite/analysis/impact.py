@@ -192,7 +192,7 @@ def _level() -> pl.Expr:
     number, count = pl.col("number"), pl.len().over("param")
     bins = (count // RUNS_PER_BIN).clip(2, MAX_LEVELS)
     rank = number.rank("min").over("param").cast(pl.Int64) - 1
-    crowded = pl.col("numeric") & (pl.col("alike").n_unique().over("param") > MAX_LEVELS)
+    crowded = pl.col("numeric") & (number.n_unique().over("param") > MAX_LEVELS)
     return (
         pl.when(crowded)
         .then((rank * bins // count).cast(pl.String))

@@ -67,12 +67,12 @@ def _goal(runs: pl.DataFrame, row: dict[str, Any], store: Path) -> dict[str, Any
     """Return what the run's experiment is after and why; nothing where that is not known."""
     import polars as pl
 
-    from tracksite.cli.sites import settings_from
+    from tracksite.cli.options import settings_from
     from tracksite.errors import ConfigError
     from tracksite.query.goal import primary_metric
 
     try:
-        settings = settings_from(None, None)(store)
+        settings = settings_from(None)(store)
     except ConfigError:  # a build says what is wrong with them
         return {}
     beside = runs.filter(pl.col("experiment") == row["experiment"], ~pl.col("deleted"))

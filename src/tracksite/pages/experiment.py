@@ -75,7 +75,7 @@ class Experiment:
     @cached_property
     def hero(self) -> Hero | None:
         """The best setting and the best run; None where no run counts."""
-        return hero(self.runs, self.goal, self.seed_params) if self.goal else None
+        return hero(self.runs, self.goal, self.groups, self.seed_params) if self.goal else None
 
     @cached_property
     def effects(self) -> pl.DataFrame:

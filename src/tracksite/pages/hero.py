@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from tracksite.analysis import repeats
+from tracksite.analysis.repeats import lead_of
 from tracksite.query import numbers, standing
 
 if TYPE_CHECKING:
@@ -66,11 +66,15 @@ class Hero:
         return self.setting.mean if self.setting else self.run_value
 
 
-def hero(runs: pl.DataFrame, goal: Goal, seed_params: Collection[str]) -> Hero | None:
-    """Return what the runs of one experiment came to; None where none of them counts."""
+def hero(
+    runs: pl.DataFrame, goal: Goal, groups: pl.DataFrame, seed_params: Collection[str]
+) -> Hero | None:
+    """Return what the runs of one experiment came to; None where none of them counts.
+
+    `groups` is what `repeats` returned for them.
+    """
     ranked = standing.rank(runs, goal.metric, goal.direction)
-    groups = repeats.repeats(runs, goal, seed_params=seed_params)
-    lead = repeats.lead_of(groups, runs, seed_params=seed_params)
+    lead = lead_of(groups, runs, seed_params=seed_params)
     if lead is None:
         return None
     run_id, value = ranked.select("run_id", "value").row(0)

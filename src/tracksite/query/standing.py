@@ -63,20 +63,18 @@ def settings(runs: pl.DataFrame, seed_params: Collection[str] = SEED_PARAMS) -> 
     run that logged no param at all is a setting of its own: nothing says what it shares with
     another.
     """
-    described = _described(runs, varied(runs, seed_params))
+    text = _texts(runs, varied(runs, seed_params))
     commit = pl.col("git_commit").fill_null("")
     silent = pl.col("params").list.len().fill_null(0) == 0
-    setting = pl.when(silent).then("run_id").otherwise(pl.concat_str(commit, "text", separator=" "))
-    return described.select("run_id", setting=setting)
+    setting = pl.when(silent).then("run_id").otherwise(pl.concat_str(commit, text, separator=" "))
+    return runs.select("run_id", setting=setting)
 
 
 def seeds(runs: pl.DataFrame, seed_params: Collection[str] = SEED_PARAMS) -> pl.DataFrame:
     """Return `run_id, seeds`: runs with equal seeds have equal texts; null where there are none."""
     params = long.params(runs)
-    described = _described(
-        runs, params.filter(pl.col("key").is_in(_seed_keys(params, seed_params)))
-    )
-    return described.select("run_id", seeds=pl.when(pl.col("text") != "").then("text"))
+    text = _texts(runs, params.filter(pl.col("key").is_in(_seed_keys(params, seed_params))))
+    return runs.select("run_id", seeds=pl.when(text != "").then(text))
 
 
 def rank(runs: pl.DataFrame, metric: str, direction: str) -> pl.DataFrame:
@@ -141,11 +139,11 @@ def _seed_keys(params: pl.DataFrame, seed_params: Collection[str]) -> list[str]:
     return [key for key in params["key"].unique() if is_seed(key, seed_params)]
 
 
-def _described(runs: pl.DataFrame, params: pl.DataFrame) -> pl.DataFrame:
-    """Return the runs with `text`: these params of a run as one text, "" where it has none."""
+def _texts(runs: pl.DataFrame, params: pl.DataFrame) -> pl.Series:
+    """Return of each run these params as one text, "" where it has none; the fold sorted them."""
     parts = (pl.col("key"), numbers.alike(pl.col("text")).fill_null(""))
     measures = (part.str.len_bytes().cast(pl.String) + ":" + part for part in parts)
-    items = params.select("run_id", "key", item=pl.concat_str(*measures))
-    joined = items.sort("run_id", "key").group_by("run_id").agg(text=pl.col("item").str.join())
-    everyone = runs.join(joined, on="run_id", how="left", maintain_order="left")
-    return everyone.with_columns(pl.col("text").fill_null(""))
+    items = params.select("run_id", item=pl.concat_str(*measures))
+    told = items.group_by("run_id", maintain_order=True).agg(text=pl.col("item").str.join())
+    everyone = runs.select("run_id")
+    return everyone.join(told, on="run_id", how="left", maintain_order="left")["text"].fill_null("")
