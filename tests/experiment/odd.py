@@ -14,6 +14,7 @@ KEYS = (
     *("lr", "depth", "val/loss", "weird.key", "x:y", "a-b", "a b", "1st", "-", ".", "or", "null"),
     *("é", "日本", "x²", "²x", "½", "Ⅷ", "Ⅷb", "Å", "e\u0301", "🚀", "it's", 'quo"te', "tick`"),
     *("__proto__", "constructor", "toString", "status", "name", "start_time", "created", "user_id"),
+    *("dataset.name", "dataset.size", "dataset", "digest", "context"),
     *("metrics.lr", "params.lr", "tags.depth", "params.params.lr", "metric", "tag", "IN", "İn"),
 )
 NUMBERS = (
@@ -58,7 +59,9 @@ FAMILIES = {
     "param": ("param", "params", "parameter", "parameters", "Params"),
     "tag": ("tag", "tags"),
     "attribute": ("attribute", "attributes", "attr", "run"),
+    "dataset": ("dataset", "datasets", "Dataset"),
 }
+DATASETS = ("train", "Train", "val%", "5", "0x10", "it's")
 SPACES = (*" " * 150, "  ", "\n", "\t", "\xa0", "\u2003", "\ufeff", "\x85", "\x1c", "\u200b")
 
 
@@ -86,8 +89,17 @@ def _run(chance: random.Random, place: int) -> dict[str, Any]:
         status=chance.choice(("finished", "failed", "running", "killed")),
         started_at=began,
         ended_at=ended,
+        inputs=_inputs(chance),
         git_commit=chance.choice((None, "12345678", "1234e567", "9007199254740993")),
     )
+
+
+def _inputs(chance: random.Random) -> list[dict[str, Any]]:
+    def one(name: str) -> dict[str, Any]:
+        context = chance.choice((None, "eval", name))
+        return {"name": name, "digest": chance.choice(("d1", "d2")), "context": context}
+
+    return list(map(one, chance.sample(DATASETS, chance.choice((0, 0, 1, 2)))))
 
 
 def a_filter(chance: random.Random) -> str:
@@ -136,6 +148,9 @@ def _name(chance: random.Random) -> str:
     if chance.random() < 0.25:
         name = chance.choice(ATTRIBUTES)
         return name if chance.random() < 0.5 else f"{chance.choice(FAMILIES['attribute'])}.{name}"
+    if chance.random() < 0.1:
+        key = chance.choice(("name", "digest", "context", "name", "size", '"name"', "`context`"))
+        return f"{chance.choice(FAMILIES['dataset'])}.{key}"
     key = chance.choice(KEYS)
     plain = key if chance.random() < 0.05 else _marked(key, chance.choice('"`'))
     if chance.random() < 0.2:
@@ -154,6 +169,8 @@ def _value(chance: random.Random, name: str, sign: str = "=") -> str:
     if chance.random() < (0.9 if numeric else 0.3):
         number = chance.choice((*NUMBERS, "-inf", "inf", "Infinity", "+infinity"))
         return chance.choice((number, number, _quoted(chance, number)))
+    if name.lower().startswith("dataset"):
+        return _quoted(chance, chance.choice((*DATASETS, "d1", "D2")))
     return _quoted(chance, chance.choice(TEXTS))
 
 

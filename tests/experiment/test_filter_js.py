@@ -16,7 +16,7 @@ from tests.query.made import frame_of
 from tests.query.test_filters import BOARD, TABLE, table_runs
 from tracksite.errors import ArgumentError
 from tracksite.pages.board import board, script_value
-from tracksite.query import filters, leaderboard
+from tracksite.query import filters, leaderboard, long
 from tracksite.render import TEMPLATES
 
 # 200 filters each time; TRACKSITE_LONG=100 tries 20,000.
@@ -31,7 +31,7 @@ ALL_PASSING = """
   if (data) board.load(JSON.parse(data));
   return texts.map((text) => {
     try {
-      const test = compile(parse(text), lookup(board.columns));
+      const test = compile(parse(text), lookup(board.columns, board.data));
       return board.rows.filter(test).map(board.runId).sort();
     } catch (error) {
       if (!(error instanceof FilterError)) throw error;
@@ -60,10 +60,10 @@ def passing(page):
     return found
 
 
-def in_python(wide, text):
+def in_python(wide, text, inputs=None):
     """The same of one filter in Python."""
     try:
-        return sorted(filters.apply(wide, text)["run_id"])
+        return sorted(filters.apply(wide, text, inputs)["run_id"])
     except ArgumentError as error:
         at = int(re.search(r"at character (\d+)", str(error))[1]) - 1
         return len(text[:at].encode("utf-16-le")) // 2
@@ -86,7 +86,7 @@ def test_any_filter_selects_the_same_rows_in_both_languages(passing):
         runs = frame_of(*odd.runs(chance))
         texts = [odd.a_filter(chance) for _ in range(AT_ONCE)]
         wide = leaderboard.wide(runs)
-        expected = [in_python(wide, text) for text in texts]
+        expected = [in_python(wide, text, long.inputs(runs)) for text in texts]
         found = passing(texts, runs)
         wrong += [case for case in zip(texts, expected, found, strict=True) if case[1] != case[2]]
         passed += sum(isinstance(ids, list) for ids in expected)
@@ -101,6 +101,6 @@ def test_whatever_is_typed_is_read_or_refused_with_a_place(passing):
     @settings(max_examples=200)
     @given(st.text(alphabet="f1<>=!'\"`() .,andortlike\n\\é🚀0-", max_size=24))
     def check(text):
-        assert passing([text]) == [in_python(BOARD, text)]
+        assert passing([text]) == [in_python(BOARD, text, long.inputs(table_runs()))]
 
     check()

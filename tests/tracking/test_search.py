@@ -51,6 +51,66 @@ def test_experiments_are_chosen_by_name_or_id(sweep):
     assert names(experiment_names=["none"]) == []
 
 
+def test_runs_are_filtered_by_where_their_files_are(sweep):
+    """`artifact_uri` is a column, and filters and orders know it, as in MLflow."""
+    table = tracksite.search_runs()
+    for uri, run_id in table.select("artifact_uri", "run_id").iter_rows():
+        assert tracksite.get_run(run_id).info.artifact_uri == uri
+        found = tracksite.search_runs(filter_string=f"attributes.artifact_uri = '{uri}'")
+        assert found["run_id"].to_list() == [run_id]
+    assert names(filter_string="artifact_uri LIKE '%/artifacts/%'", order_by=["artifact_uri DESC"])
+
+
+@pytest.fixture
+def readers(sweep):
+    """Two runs that read data sets, beside those of the sweep, which read none."""
+    with tracksite.start_run(run_name="one"):
+        tracksite.log_input({"x": [1]}, name="digits", context="train")
+    with tracksite.start_run(run_name="two"):
+        tracksite.log_input({"x": [2]}, name="digits", context="eval")
+        tracksite.log_input({"x": [3]}, name="Words")
+        tracksite.log_param("dataset.name", "mnist")
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("dataset.name = 'digits'", ["one", "two"]),
+        ("datasets.context = 'train'", ["one"]),
+        ("dataset.name = 'digits' and dataset.context = 'eval'", ["two"]),
+        ("dataset.name != 'digits'", ["two"]),
+        ("dataset.name ILIKE 'w%'", ["two"]),
+        ("dataset.name IN ('Words', 'x')", ["two"]),
+        ("dataset.digest LIKE 'sha256:%'", ["one", "two"]),
+        ("not dataset.name = 'Words'", ["a", "b", "c", "one"]),
+        ("dataset.name IS NULL", ["a", "b", "c"]),
+        ("dataset.context IS NOT NULL", ["one", "two"]),
+        ("params.dataset.name = 'mnist'", ["two"]),
+        ("'dataset.name' = 'mnist'", None),
+        ('"dataset.name" = mnist', ["two"]),
+        ("dataset.size = 'x'", None),
+        ("dataset.\"size\" = 'x'", None),
+        ("dataset.name = 5", None),
+        ("dataset.name < 'x'", None),
+    ],
+)
+def test_runs_are_filtered_by_what_they_read(readers, text, found):
+    """A test of data sets holds, as in MLflow, if it holds of one of a run's."""
+    if found is None:
+        with pytest.raises(ArgumentError):
+            names(filter_string=text)
+    else:
+        assert sorted(names(filter_string=text)) == found
+
+
+def test_data_sets_neither_order_runs_nor_belong_to_anything_else(readers):
+    """A run may have several of them, and an experiment has none."""
+    with pytest.raises(ArgumentError, match="several data sets"):
+        names(order_by=["dataset.name"])
+    with pytest.raises(ArgumentError, match="only runs"):
+        tracksite.search_experiments(filter_string="dataset.name = 'x'")
+
+
 def test_an_order_by_what_no_run_has_is_not_silent(sweep):
     """A metric, param or tag that is misspelt orders nothing: a warning says which is near."""
     known = {

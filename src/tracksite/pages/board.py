@@ -12,8 +12,9 @@ import polars as pl
 
 from tracksite import schema
 from tracksite.charts.numbers import number
-from tracksite.query import leaderboard, standing
+from tracksite.query import leaderboard, long, standing
 from tracksite.query.goal import direction_of, directions
+from tracksite.query.syntax import DATASET_KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -101,6 +102,8 @@ class Board:
         groups: for each run, the number of its setting; None when no setting has repeats.
         seeds: ids of the params that only repeat a run.
         count: how many runs there are.
+        datasets: name, digest and context of every data set that a run read.
+        read: for each run, which of these; None for none.
     """
 
     columns: tuple[Column, ...]
@@ -109,6 +112,8 @@ class Board:
     groups: tuple[int, ...] | None
     seeds: tuple[str, ...]
     count: int
+    datasets: tuple[tuple[str | None, ...], ...] = ()
+    read: tuple[list[int] | None, ...] = ()
 
     def head(self, count: int) -> list[dict[str, Any]]:
         """Return the first rows, as column id → value, with `run_id` and all shown columns."""
@@ -179,7 +184,8 @@ def board(runs: pl.DataFrame, goal: Goal | None, seed_params: Sequence[str] = ()
     counted = [(it.label, str(it.values.drop_nulls()[0]), it.values.count()) for it in params]
     same = tuple(item for item in sorted(counted, key=lambda it: -it[2]) if item[2] > 1)
     groups = _groups(runs, wide["run_id"], seed_params)
-    return Board(columns, _shown(columns, goal), same, groups, seeds, wide.height)
+    datasets = _datasets(runs, wide["run_id"])
+    return Board(columns, _shown(columns, goal), same, groups, seeds, wide.height, *datasets)
 
 
 def _better(metric: str, goal: Goal | None, told: Mapping[str, str]) -> str | None:
@@ -199,6 +205,7 @@ def script_value(board: Board, goal: Goal | None) -> Mapping[str, Any]:
         "seeds": board.seeds,
         "shown": board.shown,
         "columns": [_encoded(column) for column in board.columns],
+        **({"datasets": board.datasets, "read": board.read} if board.datasets else {}),
     }
 
 
@@ -258,6 +265,18 @@ def _groups(
         return None
     placed = order.to_frame("run_id").join(found, on="run_id", maintain_order="left", how="left")
     return tuple(placed["setting"].rank("dense").cast(pl.Int64))
+
+
+def _datasets(
+    runs: pl.DataFrame, order: pl.Series
+) -> tuple[tuple[tuple[str | None, ...], ...], tuple[list[int] | None, ...]]:
+    """Return the data sets, each once, and the numbers of those that each run read."""
+    inputs = long.inputs(runs)
+    known = inputs.select(DATASET_KEYS).unique(maintain_order=True).with_row_index("place")
+    places = inputs.join(known, on=DATASET_KEYS, nulls_equal=True, maintain_order="left")
+    by_run = places.group_by("run_id", maintain_order=True).agg("place")
+    read = order.to_frame("run_id").join(by_run, on="run_id", how="left", maintain_order="left")
+    return tuple(known.select(DATASET_KEYS).iter_rows()), tuple(read["place"].to_list())
 
 
 def _encoded(column: Column) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import polars as pl
 
 from tracksite.query import numbers
 from tracksite.query.syntax import (
+    DATASET_KEYS,
     And,
     Compare,
     Filter,
@@ -60,7 +61,9 @@ _SIGNS: Mapping[str, Callable[[Any, Any], Any]] = {
 }
 
 
-def apply(wide: pl.DataFrame, wanted: Filter | str) -> pl.DataFrame:
+def apply(
+    wide: pl.DataFrame, wanted: Filter | str, inputs: pl.DataFrame | None = None
+) -> pl.DataFrame:
     """Return the rows of a leaderboard (`leaderboard.wide`) that pass, in their order.
 
     A test on a missing value is false (`is null`: true) and `not` turns the outcome round. NaN is
@@ -70,13 +73,16 @@ def apply(wide: pl.DataFrame, wanted: Filter | str) -> pl.DataFrame:
     compared by the millisecond, with "2026-01-31", "2026-01-31T10:00" and on to seconds and their
     fractions (UTC unless it ends in an offset), or with milliseconds since 1970.
 
+    A test of `dataset.name`, `.digest` or `.context` passes, as in MLflow, if it holds of one data
+    set among those of the run: of `inputs`, the columns of `long.inputs`.
+
     Raises:
         ArgumentError: the text is not in the grammar (`syntax`), an attribute or bare name is not
             known, or the value does not fit the column; the message points at the place.
     """
     if isinstance(wanted, str):
         wanted = parse(wanted)
-    return wide.filter(_Translation(wide, wanted.text).node(wanted.root))
+    return wide.filter(_Translation(wide, wanted.text, inputs).node(wanted.root))
 
 
 def column(wide: pl.DataFrame, name: Name, text: str, what: str = "filter") -> str | None:
@@ -86,6 +92,10 @@ def column(wide: pl.DataFrame, name: Name, text: str, what: str = "filter") -> s
         ArgumentError: no such attribute, or a bare name that is nothing at all.
     """
     columns = wide.columns
+    if name.family == "dataset":
+        raise complaint(
+            text, name.at, "a run may have several data sets, so they only filter", what
+        )
     if name.family is not None and name.family in PREFIXES:
         found = PREFIXES[name.family] + name.key
         return found if found in columns else None
@@ -137,8 +147,8 @@ def _listed(choices: Sequence[str]) -> str:
 class _Translation:
     """Makes the expressions for one frame; `text` is the filter's, to point at in errors."""
 
-    def __init__(self, wide: pl.DataFrame, text: str) -> None:
-        self.wide, self.text = wide, text
+    def __init__(self, wide: pl.DataFrame, text: str, inputs: pl.DataFrame | None) -> None:
+        self.wide, self.text, self.inputs = wide, text, inputs
 
     def node(self, node: Node) -> pl.Expr:
         if isinstance(node, And):
@@ -147,12 +157,29 @@ class _Translation:
             return pl.any_horizontal(list(map(self.node, node.tests)))
         if isinstance(node, Not):
             return ~self.node(node.test)
+        if node.name.family == "dataset":
+            return self._any_dataset(node)
         place = column(self.wide, node.name, self.text)
         dtype = self._dtype(node.name, place)
         cells = pl.lit(None, dtype) if place is None else pl.col(place)
         if isinstance(node, Missing):
             return cells.is_not_null() if node.negated else cells.is_null()
         return self._test(node, cells, dtype).fill_null(value=False)
+
+    def _any_dataset(self, node: Compare | OneOf | Like | Missing) -> pl.Expr:
+        key, at = node.name.key, node.name.at
+        if key not in DATASET_KEYS:
+            raise complaint(self.text, at, f"a data set has {', '.join(DATASET_KEYS)}")
+        if isinstance(node, Compare) or (isinstance(node, OneOf) and not _all_texts(node.values)):
+            message = "of a data set all is text: compare it with text in single quotes, by `=`"
+            raise complaint(self.text, node.at, message)
+        if self.inputs is None:
+            raise complaint(self.text, at, "only runs have data sets")
+        cells = pl.col(key)
+        if isinstance(node, Missing):
+            has = _one_of(self.inputs, cells.is_not_null())
+            return has if node.negated else ~has
+        return _one_of(self.inputs, self._test(node, cells, pl.String()))
 
     def _dtype(self, name: Name, place: str | None) -> pl.DataType:
         if place is None:
@@ -201,6 +228,16 @@ class _Translation:
             raise complaint(self.text, node.name.at, message)
         matches = cells.str.contains(_pattern(node))
         return ~matches if node.negated else matches
+
+
+def _one_of(inputs: pl.DataFrame, test: pl.Expr) -> pl.Expr:
+    """Return whether a test holds of one of a run's data sets."""
+    found = inputs.filter(test.fill_null(value=False))["run_id"].unique()
+    return pl.col("run_id").is_in(found.implode())
+
+
+def _all_texts(values: Iterable[Value]) -> bool:
+    return all(isinstance(value, str) for value in values)
 
 
 def _against(node: Compare | OneOf, cells: pl.Expr, values: tuple[float, ...]) -> pl.Expr:

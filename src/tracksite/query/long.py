@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tracksite.query import numbers
+from tracksite.query.syntax import DATASET_KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,6 +51,11 @@ def metrics(runs: pl.DataFrame) -> pl.DataFrame:
 def tags(runs: pl.DataFrame) -> pl.DataFrame:
     """Return `run_id, key, text`: one row per run and tag, without removed ones (null)."""
     return _long(runs, "tags", TAG_FIELDS).filter(pl.col("text").is_not_null())
+
+
+def inputs(runs: pl.DataFrame) -> pl.DataFrame:
+    """Return `run_id, name, digest, context`: one row per run and data set that it read."""
+    return _long(runs, "inputs", DATASET_KEYS)
 
 
 def values(runs: pl.DataFrame, metric: str) -> pl.DataFrame:

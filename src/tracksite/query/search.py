@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from tracksite.errors import ArgumentError
-from tracksite.query import filters, leaderboard
+from tracksite.query import filters, leaderboard, long
 from tracksite.query.runs import fold, runs
 from tracksite.store.ids import experiment_id
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from tracksite.schema import Snapshot
 
+ARTIFACT_URI = "artifact_uri"  # MLflow's name of where the files of a run are
 _FIRST = ("run_id", "experiment_id", "experiment", "status", "name", "started_at", "ended_at")
 
 
@@ -53,12 +55,19 @@ def search(
     found = runs(fold(snapshot), deleted=deleted)
     if experiments is not None:
         found = found.filter(pl.col("experiment").is_in(list(experiments)))
-    board = _with_experiment_id(leaderboard.wide(found))
-    passing = filters.apply(board, filter_text)
+    board = located(_with_experiment_id(leaderboard.wide(found)), snapshot.root)
+    passing = filters.apply(board, filter_text, long.inputs(found))
     ordered = leaderboard.order(passing, order_by).head(max_results)
     for message in filters.unsorted(board, order_by):
         raise ArgumentError(message)
-    return ordered
+    return ordered.drop(ARTIFACT_URI)
+
+
+def located(board: pl.DataFrame, root: str | Path) -> pl.DataFrame:
+    """Return a board of runs of the store at `root` with the folders of their artifacts."""
+    folder = Path(root, "artifacts")
+    paths = [str(folder / run_id) for run_id in board["run_id"]]
+    return board.with_columns(pl.Series(ARTIFACT_URI, paths, dtype=pl.String))
 
 
 def _with_experiment_id(board: pl.DataFrame) -> pl.DataFrame:

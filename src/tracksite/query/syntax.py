@@ -10,7 +10,8 @@ MLflow's search grammar, and beyond it bare names, `or`, `not` and parentheses::
            | name ["not"] ("like" | "ilike") value       % any characters, _ any one character
            | name ["not"] "in" "(" value {"," value} ")"
            | name "is" ["not"] "null"
-    name   = [family "."] key           family: attribute, metric, param, tag (and their plurals)
+    name   = [family "."] key           family: attribute, metric, param, tag, dataset (and their
+                                        plurals); of a data set: name, digest, context
     key    = word | `backquoted` | "double-quoted"
     value  = number | 'text' | "text" | word
     order  = name ["asc" | "desc"]
@@ -40,7 +41,9 @@ FAMILIES: Mapping[str, str] = {
     **dict.fromkeys(("metric", "metrics"), "metric"),
     **dict.fromkeys(("param", "params", "parameter", "parameters"), "param"),
     **dict.fromkeys(("tag", "tags"), "tag"),
+    **dict.fromkeys(("dataset", "datasets"), "dataset"),
 }
+DATASET_KEYS = ("name", "digest", "context")
 _KEYWORDS = {"and", "or", "not", "in", "is", "null", "like", "ilike"}
 _SIGNS = {"=": "=", "==": "=", "!=": "!=", "<>": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 _INFINITIES = {"inf", "infinity"}
@@ -65,7 +68,7 @@ Value: TypeAlias = float | str
 
 @dataclass(frozen=True)
 class Name:
-    """What a test looks at: `family` is attribute, metric, param, tag, or None for a bare name."""
+    """What a test looks at: `family` is one of FAMILIES' values, or None for a bare name."""
 
     family: str | None
     key: str
@@ -328,7 +331,8 @@ class _Parser:
         self.take()
         first, dot, key = token.text.partition(".")
         family = FAMILIES.get(first.lower()) if dot else None
-        if family is None:
+        is_param = family == "dataset" and key and key not in DATASET_KEYS  # `dataset.size`
+        if family is None or is_param:
             return Name(None, token.text, token.at)
         return Name(family, key or self._quoted_key(), token.at)
 

@@ -324,14 +324,15 @@ def search_runs(
 
     Returns:
         A Polars DataFrame with run_id, experiment_id, experiment, name, status, started_at,
-        ended_at, duration_s, parent_run_id, user, source, git_commit, then `params.<key>`
-        (text), `metrics.<key>` (last value) and `tags.<key>` (text).
+        ended_at, duration_s, parent_run_id, user, source, git_commit, artifact_uri, then
+        `params.<key>` (text), `metrics.<key>` (last value) and `tags.<key>` (text).
 
     Raises:
         ArgumentError: a filter, order or option that is not understood.
         NotFoundError: no store yet.
     """
     from tracksite.query import filters, leaderboard, long
+    from tracksite.query.search import located
 
     if output_format not in {"polars", "pandas", "list"}:
         raise ArgumentError(
@@ -342,9 +343,10 @@ def search_runs(
     rows = _of_experiments(
         _view(run_view_type), experiment_ids, experiment_names, everything=search_all_experiments
     )
-    wide = board = leaderboard.wide(rows)
+    wide = board = located(leaderboard.wide(rows), target.store().root)
     if filter_string.strip():
-        wide = filters.apply(wide, mlflow_tags.in_filter(filter_string))
+        wanted = mlflow_tags.in_filter(filter_string)
+        wide = filters.apply(board, wanted, long.inputs(rows))
     if order_by is not None and not isinstance(order_by, str):
         order_by = [mlflow_tags.in_filter(text) for text in order_by]
         _warn_unsorted(board, order_by)
@@ -352,7 +354,7 @@ def search_runs(
     if output_format == "list":
         by_id = {row["run_id"]: row for row in rows.to_dicts()}
         return [_to_run(by_id[run_id]) for run_id in wide["run_id"]]
-    table = _with_experiment_id(wide)
+    table = _as_told(wide)
     return table if output_format == "polars" else long.for_arrow(table).to_pandas()
 
 
@@ -405,11 +407,16 @@ def _of_experiments(
     return rows.filter(pl.col("experiment").is_in(chosen))
 
 
-def _with_experiment_id(wide: pl.DataFrame) -> pl.DataFrame:
+def _as_told(wide: pl.DataFrame) -> pl.DataFrame:
+    """Return the columns in their order, with the ids of experiments."""
     import polars as pl
+
+    from tracksite.query import leaderboard
 
     known = {name: experiment_id(name) for name in wide["experiment"].unique()}
     identity = pl.Series("experiment_id", [known[name] for name in wide["experiment"]], pl.String)
+    uri = wide.drop_in_place("artifact_uri")
+    wide.insert_column(len(leaderboard.ATTRIBUTES), uri)
     return wide.insert_column(1, identity)
 
 

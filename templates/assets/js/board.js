@@ -5,7 +5,8 @@
 // kind: attribute, metric, param or tag. A column has either `values` (numbers, null: missing, or
 // "NaN", "Infinity", "-Infinity"), a `format` and its `decimals` (null: as each number needs), or `texts` and `codes` (null: missing), or
 // `same`: the one text of all runs, or null if none has any. `numbers`: what the texts spell (null: no number; a string: a whole number
-// that needs a BigInt); left out if none spells any. `groups`: the number of each run's setting, for repeats.
+// that needs a BigInt); left out if none spells any. `datasets`: [name, digest, context] of each that a run read; `read`: for each run
+// the places of its own, or null; both are left out if there are none. `groups`: the number of each run's setting, for repeats.
 // `better` of a metric: "maximize" or "minimize"; it lacks where neither is known.
 (() => {
   "use strict";
@@ -191,7 +192,7 @@
     function adopt(filter) {
       board.error = null;
       try {
-        passing = tracksiteFilter.compile(tracksiteFilter.parse(filter), tracksiteFilter.lookup(board.columns));
+        passing = tracksiteFilter.compile(tracksiteFilter.parse(filter), tracksiteFilter.lookup(board.columns, board.data));
       } catch (error) {
         if (!(error instanceof tracksiteFilter.FilterError)) throw error;
         board.error = error;

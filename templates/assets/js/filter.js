@@ -3,8 +3,10 @@
 //
 //   parse(text) -> tree; throws FilterError, whose `position` is an index into the text
 //   compile(tree, lookup) -> row => boolean
-//   lookup(columns) -> what names mean in a Map of columns by id: {type, text(row), number(row)}
+//   lookup(columns, {datasets, read}) -> what names mean in a Map of columns by id and the data of
+//     board.js: {type, text(row), number(row)}
 //     type: "text", "number" or "time" (milliseconds since 1970); null: missing
+//     many(row): the things that the row has, if it is them that text() and number() are asked of
 // Which texts of a store are numbers Python has decided (schema.py) and says in the data: a Number,
 // or a BigInt from 2^53 on. The same rule is here for what is typed.
 (() => {
@@ -15,7 +17,9 @@
     ...["metric", "metrics"].map((word) => [word, "metrics."]),
     ...["param", "params", "parameter", "parameters"].map((word) => [word, "params."]),
     ...["tag", "tags"].map((word) => [word, "tags."]),
+    ...["dataset", "datasets"].map((word) => [word, "dataset"]),
   ]);
+  const DATASET_KEYS = ["name", "digest", "context"];
   const ALIASES = new Map(Object.entries({
     start_time: "started_at", created: "started_at", end_time: "ended_at", run_name: "name",
     user_id: "user", duration: "duration_s",
@@ -172,8 +176,10 @@
       take();
       const dot = token.text.indexOf(".");
       const family = dot < 0 ? undefined : FAMILIES.get(token.text.slice(0, dot).toLowerCase());
-      if (!family) return { key: token.text, at: token.at };
-      return { family, key: token.text.slice(dot + 1) || quotedKey(), at: token.at };
+      const key = token.text.slice(dot + 1);
+      const isParam = family === "dataset" && key && !DATASET_KEYS.includes(key); // “dataset.size”
+      if (!family || isParam) return { key: token.text, at: token.at };
+      return { family, key: key || quotedKey(), at: token.at };
     }
 
     function value() {
@@ -196,7 +202,14 @@
   const none = () => null;
   const missing = (family) => ({ type: family === "metrics." ? "number" : "text", text: none, number: none });
 
-  const lookup = (columns) => ({ family, key, at }) => {
+  function datasetColumn({ datasets = [], read = [] }, key, at) {
+    const place = DATASET_KEYS.indexOf(key);
+    if (place < 0) throw new FilterError(`a data set has ${DATASET_KEYS.join(", ")}`, at);
+    return { type: "text", text: (set) => datasets[set][place], number: none, many: (row) => read[row] ?? [] };
+  }
+
+  const lookup = (columns, data) => ({ family, key, at }) => {
+    if (family === "dataset") return datasetColumn(data, key, at);
     const attribute = ALIASES.get(key) ?? key;
     if (family && family !== "attribute") return columns.get(family + key) ?? missing(family);
     const own = columns.get(attribute);
@@ -308,11 +321,22 @@
       return tree.op === "and" ? (row) => tests.every((test) => test(row)) : (row) => tests.some((test) => test(row));
     }
     const column = lookUp(tree.name);
+    if (column.many) return anyOf(tree, column);
     if (tree.op === "in") return oneOf(tree, column);
     if (tree.op === "like") return like(tree, column);
     if (tree.op !== "null") return compare(tree, column);
     const there = present(column);
     return (row) => there(row) === tree.negated;
+  }
+
+  // As in MLflow: whether it holds of one of a run's data sets. All of them is text.
+  function anyOf(tree, column) {
+    const isText = ["like", "null"].includes(tree.op) || (tree.op === "in" && tree.values.every((value) => typeof value === "string"));
+    if (!isText) throw new FilterError("of a data set all is text: compare it with text in single quotes, by “=”", tree.at);
+    const there = present(column);
+    if (tree.op === "null") return (row) => column.many(row).some(there) === tree.negated;
+    const test = tree.op === "in" ? oneOf(tree, column) : like(tree, column);
+    return (row) => column.many(row).some((one) => test(one));
   }
 
   window.tracksiteFilter = { parse, compile, lookup, FilterError };
