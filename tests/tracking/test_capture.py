@@ -311,8 +311,7 @@ def test_a_file_with_keys_that_was_renamed_stays_out_of_the_diff(repository):
 def test_a_traceback_loses_its_secrets():
     """Message and source lines of an exception are masked before they are kept."""
     with pytest.raises(ValueError, match="xk1"), tracksite.start_run() as run:
-        password = "xk1"  # noqa: F841, S105
-        raise ValueError("bad password: xk1")
+        raise ValueError("bad password: xk1")  # password = "xk1"
     error = tracksite.get_run(run.run_id).info.error
     assert "xk1" not in error
     assert "ValueError: bad password: ***" in error
