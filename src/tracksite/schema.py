@@ -40,11 +40,11 @@ TEXT_FIELDS = (
     "host",
     "source",  # entry script, relative to the repository where there is one
     "command",  # command line, secrets masked
-    "error",  # traceback of a failed run
+    "error",  # traceback of a failed run, secrets masked
     "git_commit",
     "git_branch",
     "git_remote",  # without credentials
-    "git_diff",  # unified diff of tracked files at start, shortened
+    "git_diff",  # unified diff of tracked files at start, shortened, secrets masked
     "stage",  # of a model version
     "source_run_id",  # of a model version: the run that made it
     "source_path",  # of a model version: the model's folder among that run's artifacts

@@ -14,7 +14,7 @@ import tracksite
 from tests.waiting import until
 from tracksite.errors import ArgumentError
 from tracksite.query.runs import one, runs
-from tracksite.tracking import capture, command, environment, git, search, system
+from tracksite.tracking import capture, command, environment, git, own_secrets, search, system
 
 
 def captured(run):
@@ -102,6 +102,7 @@ def test_without_git_or_repository_there_is_no_state(tmp_path, monkeypatch):
         ("https://token@example.org:8443/a.git#x", "https://example.org:8443/a.git"),
         ("ssh://git@example.org/a.git", "ssh://example.org/a.git"),
         ("git@example.org:team/a.git", "example.org:team/a.git"),
+        ("https://user:pw@[bad/a.git", "[bad/a.git"),
         ("/srv/git/a.git", "/srv/git/a.git"),
     ],
 )
@@ -272,3 +273,63 @@ def test_a_diff_loses_known_secrets(repository, monkeypatch):
     assert "abc" not in row["git_diff"]
     assert "+lr = 3" in row["git_diff"]
     assert (row["git_dirty"], row["git_branch"]) == (True, "trunk")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [".env", ".env.local", "a b/.ENV", "käy.pem", "tab\there/id_rsa", ":(top)x.key", "-r.p12"],
+)
+@pytest.mark.parametrize("staged", [False, True])
+def test_files_with_keys_are_in_a_diff_by_name_alone(repository, name, staged):
+    """Whatever such a file is called and however it is tracked, its content is never asked for."""
+    file = repository / name
+    file.parent.mkdir(exist_ok=True)
+    if not staged:
+        file.write_text("old content\n")
+        in_git(repository, "add", "-f", "--", f"./{name}")
+        in_git(repository, "commit", "-qm", "second")
+    file.write_text("new content\n")
+    (repository / "train.py").write_text("lr = 2\n")
+    if staged:
+        in_git(repository, "add", "-f", "--", f"./{name}")
+    diff = git.state(repository).diff
+    assert f"[left out: {name}, which may hold secrets]\n" in diff
+    assert "content" not in diff
+    assert "+lr = 2" in diff
+
+
+def test_a_file_with_keys_that_was_renamed_stays_out_of_the_diff(repository):
+    """A file that was a key file, or becomes one, is left out under both of its names."""
+    (repository / "old.pem").write_text("old content\n")
+    in_git(repository, "add", "-f", "old.pem")
+    in_git(repository, "commit", "-qm", "second")
+    in_git(repository, "mv", "old.pem", "new.txt")
+    diff = git.state(repository).diff
+    assert diff == "[left out: new.txt from old.pem, which may hold secrets]\n"
+
+
+def test_a_traceback_loses_its_secrets():
+    """Message and source lines of an exception are masked before they are kept."""
+    with pytest.raises(ValueError, match="xk1"), tracksite.start_run() as run:
+        raise ValueError("bad password: xk1")  # password = "xk1"
+    error = tracksite.get_run(run.run_id).info.error
+    assert "xk1" not in error
+    assert "ValueError: bad password: ***" in error
+    assert run.info.error == error
+
+
+def test_secrets_of_the_process_are_masked_wherever_they_stand(monkeypatch):
+    """The value of a secret variable goes from a traceback that does not say what it is."""
+    monkeypatch.setenv("DEPLOY_TOKEN", "plain7word")
+    with pytest.raises(ValueError, match="plain7word"), tracksite.start_run() as run:
+        raise ValueError("cannot go on with plain7word")
+    assert "cannot go on with ***" in tracksite.get_run(run.run_id).info.error
+
+
+def test_what_cannot_be_masked_is_not_kept(monkeypatch):
+    """Trouble with masking costs the text, never the training and never a secret."""
+    monkeypatch.setattr(own_secrets, "mask_text", lambda *_: 1 / 0)
+    with pytest.raises(ValueError, match="secret"), tracksite.start_run() as run:
+        raise ValueError("secret")
+    kept = tracksite.get_run(run.run_id).info
+    assert (kept.status, kept.error) == ("failed", "[left out: its secrets could not be masked]")

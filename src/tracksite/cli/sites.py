@@ -107,13 +107,12 @@ def tell_masked(report: BuildReport) -> None:
     """Say which secrets are shown as ***: where they stand, never what they are."""
     if not report.masked:
         return
-    runs = len({it.run_id for it in report.masked})
-    say(f"Masked {len(report.masked)} secrets of {runs} entries of the store, or left files out:")
+    say(f"Shown as ***, or left out, for they look like secrets: {len(report.masked)}")
     for it in report.masked[:_MOST_WARNINGS]:
         say(f"  {it.run_id[:8]} {it.place}: {it.why}")
     if len(report.masked) > _MOST_WARNINGS:
         say(f"  and {len(report.masked) - _MOST_WARNINGS} more; --json names all of them.")
-    say("What is no secret goes into `allow` of the table [secrets] of tracksite.toml.")
+    say("Name what is no secret in `allow` of the table [secrets] in tracksite.toml.")
 
 
 def warn(report: BuildReport) -> None:

@@ -114,7 +114,10 @@ def _assigns(text: str, name: Name, sign: re.Match[str], *, closed: bool) -> boo
         first = names.words(name.name.rpartition(".")[2])[:1]
         reads = bool(first) and first[0] in _READS
         return text[sign.start() - 1] not in " \t" and not reads
-    return closed or operator != ","
+    if operator == ",":  # a call that names what it is given, or a pair; no list of names
+        before = text[max(0, name.start - _TO_DEFAULT) : max(0, name.start - 1)]
+        return closed and before.rstrip().endswith("(")
+    return True
 
 
 def _behind_sign(text: str, name: Name, sign: re.Match[str]) -> Place | None:

@@ -13,6 +13,8 @@ from functools import lru_cache
 HARD, SOFT, KEYISH, SIGNED = "hard", "soft", "keyish", "signed"
 LONGEST = 128  # of a name that is longer, the end is looked at
 
+_NAME = re.compile(rf"[\w.\-/:\[\]() ]{{1,{LONGEST}}}\Z")
+_LAST = re.compile(r"[^\w.\-]")
 _WORDS = re.compile(r"[A-Z]{1,64}(?![a-z])|[A-Z]?[a-z\u00df-\u00ff]{1,64}|[0-9]{1,64}")
 
 _PASSWORDS = frozenset(
@@ -72,6 +74,8 @@ def kind(name: str) -> str:
         everyday word or number (`token`, `auth`). KEYISH: only if it looks drawn at random (`key`).
         SIGNED: only in the query of a URL (`sig`, `code`). "": not at all.
     """
+    if not _NAME.match(name):  # a sentence, or markup: only how it ends may be a name
+        name = _LAST.split(name[-LONGEST:])[-1]
     found = words(name)
     if not found:
         return ""
@@ -81,7 +85,8 @@ def kind(name: str) -> str:
             after = found[at + 1 :]
             if after and after[-1] in _HARMLESS_AFTER:
                 return KEYISH if after[-1] in {"id", "ids"} and sure == HARD else ""
-            of_environment = name.isupper() and "_" in name and found[at] in _SINGLE
+            one_word = "_" not in name and found[at] != "token"
+            of_environment = name.isupper() and found[at] in _SINGLE and not one_word
             return HARD if of_environment else sure
     if found[-1] in {"key", "keys"}:
         return KEYISH

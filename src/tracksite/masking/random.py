@@ -45,7 +45,7 @@ def random_words(text: str) -> Iterator[tuple[int, int]]:
         if _SUBRESOURCE.match(text, start, end) or _is_wrapped(text, start, end):
             continue
         for part in _parts(text, start, end):
-            if looks_random(text[slice(*part)]) and not _is_named_digest(text, start):
+            if looks_random(text[slice(*part)]) and not _is_named_digest(text, part[0]):
                 yield part
 
 

@@ -19,6 +19,7 @@ _IN_QUERY = re.compile(rf"[^&#\s\"'<>`\\]{{1,{LONGEST}}}")
 _IN_PAIR = re.compile(rf"[^;\"'\n\r]{{1,{LONGEST}}}")
 _IN_HEADER = re.compile(rf"[^\"'\n\r`\\]{{1,{LONGEST}}}")
 _VERB = re.compile(r"[ \t]{1,4}(?:(?:is|was|to)[ \t]{1,4})?(?=[^\s=:])")
+_FILLED_IN = ("${", "#{", "%{", "$(")  # a value that is put there later
 _ENDS = frozenset({"", "\n", "\r", '"', "'", "`", "}", "<", ",", ";"})
 
 Place = tuple[int, int]
@@ -81,7 +82,7 @@ def bare(text: str, at: int, name: Name, *, colon: bool) -> Place | None:
     if colon and name.is_header and (_is_quote_before(text, name) or _begins_line(text, name)):
         return _header(text, at)
     match = _BARE.match(text, at)
-    if match is None or is_empty(match.group()):
+    if match is None or is_empty(match.group()) or text.startswith(_FILLED_IN, at):
         return None
     value, following = match.group(), text[match.end() : match.end() + 1]
     if name.kind == names.HARD and _begins_line(text, name):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import lru_cache
 
 from tracksite.masking import mask_text
 from tracksite.masking.judged import is_secret
@@ -21,9 +22,14 @@ def masked(text: str) -> str:
     and what is masked of the command line, go wherever they stand. Nothing is raised.
     """
     try:
-        return mask_text(text, _known())
+        return _masked(text, _known())
     except Exception:  # noqa: BLE001 - a training goes on, and what cannot be masked is not kept
         return _UNMASKED
+
+
+@lru_cache(8)  # runs of a process share their diff, their remote and their branch
+def _masked(text: str, known: frozenset[str]) -> str:
+    return mask_text(text, known)
 
 
 def _known() -> frozenset[str]:

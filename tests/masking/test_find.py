@@ -1,0 +1,87 @@
+"""What is no secret stays: digests, ids, pictures, code, place holders and prose."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import random
+import uuid
+from pathlib import Path
+
+import pytest
+
+import tracksite
+from tracksite.masking import find, mask_named, mask_text
+
+SOURCES = Path(tracksite.__file__).parent
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "commit 2f4d5fffc8d90eea0a91be6c8882ca9fa3f2f418",
+        f"run {uuid.UUID(int=7).hex} of {uuid.UUID(int=2**100)}",
+        "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
+        "integrity: sha512-" + base64.b64encode(hashlib.sha512(b"a").digest()).decode(),
+        "digest=aB3xK9mQ2vL7pR5tY8wZ",
+        "data:image/png;base64," + base64.b64encode(random.Random(1).randbytes(300)).decode(),
+        "01ARZ3NDEKTSV4RRFFQ69G5FAV and 2024-11-03T10-22-33Z",
+        "password = getpass()",
+        "self.password = password",
+        'password = os.environ["DB_PASSWORD"]',
+        "def login(user: str, password: str) -> None:",
+        "password: str | None = None",
+        "api_key=${API_KEY} or <your key> or $API_KEY or ***",
+        'tokenizer = AutoTokenizer.from_pretrained("bert-base-uncased")',
+        'pad_token="<pad>", sep_token="[SEP]", max_tokens=512',
+        "We pass: 3 of 5. The key: is 42. No password is needed.",
+        "git@github.com:team/code.git and mailto:me@example.org",
+        'parser.add_argument("--token", help="the token of the hub")',
+        "EfficientNetB7NoisyStudent480x600 and ResNet50V2_ImageNet1K_Weights",
+        "_ZN4core3fmt9Formatter3new17h1a2B3c4D5e6F7g8HE",
+    ],
+)
+def test_what_is_no_secret_stays(text):
+    """A reader sees the text as it was."""
+    assert mask_text(text) == text
+
+
+def test_little_of_plain_code_is_taken_for_secret():
+    """In sources that are not about secrets at most one place in 100,000 characters is masked."""
+    files = [path for path in SOURCES.rglob("*.py") if path.parent.name != "masking"]
+    sources = [path.read_text(encoding="utf-8") for path in files]
+    found = sum(len(find(source)) for source in sources)
+    assert found <= sum(map(len, sources)) / 100_000
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "left"),
+    [
+        ("password", "x", "***"),
+        ("optimizer.api_key", "x", "***"),
+        ("HF_TOKEN", "abc", "***"),
+        ("token", "12", "12"),
+        ("use_auth", "True", "True"),
+        ("max_tokens", "4096", "4096"),
+        ("tokenizer", "bert", "bert"),
+        ("data", "https://me:x@h/a.csv", "https://***@h/a.csv"),
+        ("model_sha", "aB3xK9mQ2vL7pR5tY8wZ", "aB3xK9mQ2vL7pR5tY8wZ"),
+        ("note", "aB3xK9mQ2vL7pR5tY8wZ", "***"),
+    ],
+)
+def test_a_name_says_what_its_value_is(name, value, left):
+    """The value of a secret name goes whole; of another, what in it is secret."""
+    assert mask_named(name, value)[0] == left
+
+
+def test_allowed_names_and_texts_stay():
+    """What is said to be no secret is none, by its name or as a text."""
+    assert mask_named("password", "x", allow=["password"]) == ("x", "")
+    assert mask_named("password", "x", allow=["x"]) == ("x", "")
+    assert find('api_key = "x1" # api_key = "x2"', allow=["x1"])[0].start > 20
+    assert find('api_key = "x1"', allow=["api_key"]) == []
+
+
+def test_known_secrets_are_found_wherever_they_stand():
+    """A secret that is known from elsewhere is masked in plain words too."""
+    assert mask_text("cannot log in with hunter22!", ["hunter22"]) == "cannot log in with ***!"

@@ -1,0 +1,116 @@
+"""A site shows no secret of its store, and its build says where they stand."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+import tracksite
+from tracksite import config
+from tracksite.cli.app import app
+from tracksite.site import build
+
+TOKEN = "ghp_" + "a1B2" * 9
+
+
+@pytest.fixture
+def run():
+    """A run with a secret in a param, in a note that repeats it, and in an artifact."""
+    with tracksite.start_run(run_name="a", experiment="e") as begun:
+        begun.log_params({"password": "hunter2222", "lr": 0.1, "token_count": 3})
+        begun.set_description("use hunter2222, or ask me")
+        begun.log_text(f"key {TOKEN}\n", "notes.md")
+        begun.log_text("plain\n", "plain.md")
+        begun.log_metric("loss", 1.0)
+    return begun
+
+
+def _text(site):
+    files = [path for path in site.rglob("*") if path.is_file()]
+    return "\n".join(path.read_bytes().decode(errors="replace") for path in files)
+
+
+def test_pages_and_data_show_stars(run, tmp_path):
+    """Param, note and artifact are masked wherever they are shown; the rest stays."""
+    build("runs", tmp_path / "site")
+    told = json.loads((tmp_path / f"site/runs/{run.run_id}/run.json").read_text())
+    params = {it["key"]: it["text"] for it in told["params"]}
+    assert params == {"lr": "0.1", "password": "***", "token_count": "3"}
+    assert told["description"] == "use ***, or ask me"
+    urls = {it["path"]: it["url"] for it in told["artifacts"]}
+    assert urls == {"notes.md": None, "plain.md": "artifacts/plain.md"}
+    text = _text(tmp_path / "site")
+    assert "hunter2222" not in text
+    assert TOKEN not in text
+    assert "key ***" in text
+    assert "not published: it may hold a secret" in text
+
+
+def test_the_store_keeps_what_was_logged(run, tmp_path):
+    """What a user logged stays in the store as it was given."""
+    build("runs", tmp_path / "site")
+    assert tracksite.get_run(run.run_id).data.params["password"] == "hunter2222"
+
+
+def test_the_build_says_where_and_why_and_never_what(run, tmp_path):
+    """Each masked place is named once, also by a later build that had nothing to do."""
+    first = build("runs", tmp_path / "site")
+    assert {(it.run_id, it.place) for it in first.masked} == {
+        (run.run_id, "description"),
+        (run.run_id, "file notes.md"),
+        (run.run_id, "params.password"),
+    }
+    assert "hunter2222" not in str(first.masked)
+    assert build("runs", tmp_path / "site").masked == first.masked
+    with tracksite.start_run(experiment="e") as other:
+        other.set_tag("secret", "x")
+    later = build("runs", tmp_path / "site")
+    assert set(first.masked) < set(later.masked)
+    assert {it.place for it in set(later.masked) - set(first.masked)} == {"tags.secret"}
+
+
+def test_the_mask_is_the_same_each_time(run, tmp_path):
+    """Two builds from scratch give the same bytes."""
+    build("runs", tmp_path / "one")
+    build("runs", tmp_path / "two")
+    assert _text(tmp_path / "one") == _text(tmp_path / "two")
+
+
+def test_what_the_settings_allow_is_shown(run, tmp_path):
+    """A name, a text or a path in `allow` is no secret, and nothing is told of it."""
+    allow = ["password", "notes.md", "hunter2222"]
+    settings = config.parse({"secrets": {"allow": allow}})
+    report = build("runs", tmp_path / "site", settings=settings)
+    assert report.masked == ()
+    assert TOKEN in (tmp_path / f"site/runs/{run.run_id}/artifacts/notes.md").read_text()
+    assert "hunter2222" in _text(tmp_path / "site")
+
+
+def test_names_in_paths_are_masked_alike_for_all_runs(tmp_path):
+    """Runs of an experiment whose name holds a token stay together, under the masked name."""
+    for _ in range(2):
+        with tracksite.start_run(experiment=f"try {TOKEN}") as begun:
+            begun.log_text("x", f"{TOKEN}.md")
+    report = build("runs", tmp_path / "site")
+    assert not report.problems
+    (page,) = (tmp_path / "site/experiments").glob("*/experiment.json")
+    assert "try ***" in page.read_text()
+    paths = "\n".join(str(path) for path in (tmp_path / "site").rglob("*"))
+    assert TOKEN not in paths + _text(tmp_path / "site")
+    told = json.loads((tmp_path / f"site/runs/{begun.run_id}/run.json").read_text())
+    (artifact,) = told["artifacts"]
+    published = tmp_path / "site/runs" / begun.run_id / artifact["url"]
+    assert (artifact["path"], published.read_text()) == ("***", "x")
+
+
+def test_the_command_line_names_the_places(run, tmp_path):
+    """`tracksite build` prints run, place and reason; `--json` has them too, the secret neither."""
+    done = CliRunner().invoke(app, ["build", "runs", "-o", str(tmp_path / "site")])
+    assert done.exit_code == 0
+    assert f"{run.run_id[:8]} params.password: the name says so" in done.output
+    assert "[secrets]" in done.output
+    told = CliRunner().invoke(app, ["build", "runs", "-o", str(tmp_path / "two"), "--json"])
+    assert "params.password" in told.output
+    assert "hunter2222" not in done.output + told.output
