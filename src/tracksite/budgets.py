@@ -25,6 +25,7 @@ PLAIN_BYTES = {"runs": 1 << 25, "points": 1 << 29, "packs": 1 << 31}
 FOOTER_BYTES = 1 << 20
 MANIFEST_BYTES = 1 << 26
 MOST_COLUMNS = 1 << 10  # far more than any schema of the format
+SMALL_COLUMN_BYTES = 256  # of a column that cannot expand far, whatever its pages say
 SHALLOW_BYTES = 1 << 14  # of a footer that is too short to be nested dangerously deep
 
 # --- what a run's page shows of its artifacts ---------------------------------------------------

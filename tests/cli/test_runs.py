@@ -234,6 +234,18 @@ def test_hostile_text_cannot_break_lines_or_reach_the_terminal(tracksite, store,
     assert "\x1b" not in output.short("name", "a\x1b[31m")
 
 
+def test_json_hides_nothing_and_steers_no_terminal(tracksite, store):
+    """In --json what could steer a terminal, or hide, is escaped, and means what was logged."""
+    from tracksite.store.local import open_store
+
+    name = "a\x9b31m\x85b\u202ec\u200bd\u2800é"
+    open_store(store).write_patch(RUNS["wider"], "run", {"name": name})
+    for command in (("ls", "--json"), ("show", RUNS["wider"], "--json")):
+        text = tracksite(*command).stdout
+        assert "a\\u009b31m\\u0085b\\u202ec\\u200bd\\u2800é" in text
+        assert json.loads(text.replace("\\u2800", "")) != json.loads(text)
+
+
 def test_a_terminal_shows_the_columns_that_fit(store, monkeypatch):
     """As many columns as the terminal is wide stand side by side, and never none."""
     from tracksite.cli import output

@@ -6,6 +6,7 @@ time against a bound so generous that only work without measure meets it.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import io
 import json
@@ -88,6 +89,11 @@ def png(width: int, height: int) -> bytes:
     """Return the beginning of a PNG of that size."""
     sizes = width.to_bytes(4, "big") + height.to_bytes(4, "big")
     return b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + sizes + b"\x08\x06\x00\x00\x00"
+
+
+def inside_svg(image: bytes) -> bytes:
+    """Return a drawing that holds an image."""
+    return b'<svg><image href="data:image/png;base64,%s"/></svg>' % base64.b64encode(image)
 
 
 def lists_of(count: int) -> pa.Table:
@@ -224,6 +230,8 @@ def test_a_build_names_what_is_too_large_and_shows_the_rest(tmp_path):
         (b'<svg><g id="a"><use href="#a"/></g></svg>', "stands in"),
         (b"<svg><style>*{fill:url(#a)}</style></svg>", "style sheet"),
         (b'<svg><image href="data:image/svg+xml;base64,AAAA"/></svg>', "inside"),
+        (b'<svg><image href="data:image/svg,&lt;svg/&gt;"/></svg>', "inside"),
+        (inside_svg(png(9000, 9000)), "pixels"),
         (b"<svg>" + b"<g/>" * 60_000 + b"</svg>", "kB"),
     ],
 )
@@ -240,6 +248,7 @@ def test_drawings_of_plotting_libraries_are_shown():
     axes = figure.subplots()
     axes.plot(range(300), "o")
     axes.set_title("Accuracy by epoch")
+    axes.imshow(np.eye(9))  # is an image inside of the drawing
     sink = io.BytesIO()
     figure.savefig(sink, format="svg")
     assert drawings.check(sink.getvalue())
@@ -290,7 +299,7 @@ def test_a_figure_that_would_hold_up_a_browser_is_refused(what):
 def test_figures_of_altair_are_drawn():
     """What people draw with Altair is within the budgets: facets, layers, bins, formulas, maps."""
     altair = pytest.importorskip("altair")
-    rows = [{"a": n % 7, "b": n * 0.37, "c": "xyz"[n % 3]} for n in range(500)]
+    rows = [{"url": f"x/{n}", "a": n % 7, "b": n * 0.37, "c": "xyz"[n % 3]} for n in range(500)]
     base = altair.Chart(altair.Data(values=rows))
     points = base.mark_point().encode(x="a:Q", y="b:Q", color="c:N", facet="c:N")
     bars = base.mark_bar().encode(altair.X("b:Q", bin=altair.Bin(step=5)), y="count()")

@@ -108,6 +108,20 @@ def varint(number: int) -> bytes:
     return found + bytes([number])
 
 
+def bomb_behind_a_lie() -> bytes:
+    """Return the same text, in a file whose footer says that it is 99 bytes."""
+    content = bomb_of_text()
+    group = pq.read_metadata(pa.BufferReader(content)).row_group(0)
+    chunks = [group.column(place) for place in range(group.num_columns)]
+    size = max(chunk.total_uncompressed_size for chunk in chunks)
+    told = varint(2 * size)
+    lie = bytes([2 * 99 & 127 | 128, 2 * 99 >> 7 | 128]) + b"\x80" * (len(told) - 3) + b"\0"
+    start = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
+    footer = content[start:].replace(told, lie)
+    assert content[start:] != footer
+    return content[:start] + footer
+
+
 def nested_footer(depth: int, *, hidden: bool = False) -> bytes:
     """Return a Parquet file of no rows whose schema is nested so deeply.
 
@@ -136,6 +150,7 @@ BOMBS = {
     "a hundred million points": (bomb_of_points, "points", "MB in memory"),
     "twenty million tags": (bomb_of_lists, "runs", "MB in memory"),
     "a text of 300 MB": (bomb_of_text, "runs", "MB in memory"),
+    "a text of 300 MB that says it is none": (bomb_behind_a_lie, "runs", "MB in memory"),
     "a deep schema": (lambda: nested_footer(100_000), "runs", "more columns"),
     "a deep schema behind another": (
         lambda: nested_footer(100_000, hidden=True),

@@ -60,7 +60,7 @@ def described(entity: Entity) -> list[tuple[dict[str, Any], dict[str, str]]]:
             content = json.loads(text)
             dataset, tags = dict(content["dataset"]), dict(content["tags"])
             known |= {dataset["name"], f"{dataset['name']} {dataset['digest']}"}
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             continue
         found.append((dataset, tags))
     return found + [_own(row) for name, row in entity.inputs.items() if name not in known]
@@ -91,7 +91,7 @@ def _columns(schema: str | None) -> str | None:
     try:
         columns = json.loads(schema or "")["mlflow_colspec"]
         return json.dumps({str(one["name"]): str(one["type"]) for one in columns})
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
@@ -99,5 +99,5 @@ def _row_count(profile: str | None) -> int | None:
     try:
         count = json.loads(profile or "")["num_rows"]
         return int(count)
-    except (ValueError, KeyError, TypeError, OverflowError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None

@@ -40,17 +40,35 @@ def compare(comparator: str, value: object) -> Test:
     if sign in NULL_TESTS:
         return (lambda found: found is None) if sign == "IS NULL" else (lambda it: it is not None)
     if sign in {"LIKE", "ILIKE"}:
-        pattern = like(str(value), ignore_case=sign == "ILIKE")
-        return lambda found: found is not None and pattern.fullmatch(found) is not None
+        matches = like(str(value), ignore_case=sign == "ILIKE")
+        return lambda found: found is not None and matches(found)
     check = _OPERATORS[sign]
     return lambda found: found is not None and check(found, value)
 
 
 @lru_cache(maxsize=256)
-def like(pattern: str, *, ignore_case: bool) -> re.Pattern[str]:
-    """Return the expression that a LIKE pattern stands for: % is any text, _ any character."""
-    parts = [{"%": ".*", "_": "."}.get(one) or re.escape(one) for one in pattern]
-    return re.compile("".join(parts), re.DOTALL | (re.IGNORECASE if ignore_case else 0))
+def like(pattern: str, *, ignore_case: bool) -> Test:
+    """Return the test of a LIKE pattern: % is any text, _ any character.
+
+    What stands between the % is found from left to right, each at its first place: that suffices
+    , and no place is looked at again, whatever the pattern.
+    """
+    flags = re.DOTALL | (re.IGNORECASE if ignore_case else 0)
+    parts = [["." if it == "_" else re.escape(it) for it in part] for part in pattern.split("%")]
+    first, *middle = (re.compile("".join(part), flags) for part in parts)
+    if not middle:
+        return lambda found: first.fullmatch(found) is not None
+    last, length = middle.pop(), len(parts[-1])
+
+    def matches(found: str) -> bool:
+        place = first.match(found)
+        at = place.end() if place else -1
+        for part in middle:
+            place = part.search(found, at) if at >= 0 else None
+            at = place.end() if place else -1
+        return 0 <= at <= len(found) - length and bool(last.fullmatch(found, len(found) - length))
+
+    return matches
 
 
 def ordered(rows: Iterable[T], keys: Sequence[tuple[Key, bool]]) -> list[T]:

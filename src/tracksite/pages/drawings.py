@@ -7,11 +7,13 @@ entities, and its shapes are counted as often as they are referred to.
 
 from __future__ import annotations
 
+import base64
 import re
 from dataclasses import dataclass, field
 from xml.parsers import expat
 
 from tracksite.budgets import DRAWING_BYTES, DRAWING_DEPTH, DRAWING_NODES, OverBudgetError
+from tracksite.pages import images
 
 _REFERENCE = re.compile(r"url\(\s*[\"']?#([^\"')\s]+)")  # of a fill, mask, marker, filter …
 _TOO_MUCH = f"a browser would draw more than {DRAWING_NODES:,} shapes of it"
@@ -52,6 +54,7 @@ class _Reader:
         self.root = _Node()
         self.by_id: dict[str, _Node] = {}
         self._open = [self.root]
+        self._pixels = 0
         self.parser = expat.ParserCreate()
         self.parser.StartElementHandler = self._start
         self.parser.EndElementHandler = self._end
@@ -76,7 +79,8 @@ class _Reader:
         if target.startswith("#"):
             node.targets.append(target[1:])
         elif target[:5].lower() == "data:":
-            raise OverBudgetError("an SVG with images inside of it is not shown")
+            self._pixels += _pixels(target)
+            images.check((self._pixels, 1))
 
     def _end(self, _: str) -> None:
         self._open.pop()
@@ -87,6 +91,18 @@ class _Reader:
 
     def _entity(self, *_: object) -> None:
         raise OverBudgetError("an SVG with entities of its own is not shown")
+
+
+def _pixels(url: str) -> int:
+    """Return how many pixels an image inside of a drawing has; it may be no drawing itself."""
+    kind, _, content = url.partition(",")
+    try:
+        size = images.dimensions(base64.b64decode(content)) if ";base64" in kind else None
+    except ValueError:
+        size = None
+    if size is None or "svg" in kind.lower():
+        raise OverBudgetError("an SVG with something else than a plain image inside is not shown")
+    return size[0] * size[1]
 
 
 def _counted(root: _Node, by_id: dict[str, _Node]) -> int:

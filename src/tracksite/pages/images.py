@@ -39,7 +39,7 @@ def dimensions(content: bytes) -> Size | None:
 def check(size: Size) -> None:
     """Raise OverBudgetError for an image that a browser could only hold in too much memory."""
     if size[0] * size[1] > IMAGE_PIXELS:
-        raise OverBudgetError(f"an image of {size[0]:,} × {size[1]:,} pixels is not shown")
+        raise OverBudgetError(f"an image of {size[0] * size[1]:,} pixels is not shown")
 
 
 def _dimensions(content: bytes) -> Size | None:

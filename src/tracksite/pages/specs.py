@@ -72,8 +72,6 @@ def _rows(spec: Spec) -> list[Any]:
     rows: list[Any] = []
     for item, _ in budgets.nested(spec):
         if isinstance(item, dict):
-            if "url" in item:
-                raise OverBudgetError("a figure that loads something from elsewhere is not drawn")
             rows += [row for table in _tables(item) for row in table]
     return rows
 
@@ -139,6 +137,8 @@ def _check_words(spec: Spec, fields: _Fields) -> None:
 
 
 def _check_object(item: Spec, key: str) -> None:
+    if "url" in item:
+        raise OverBudgetError("a figure that loads something from elsewhere is not drawn")
     if key in {"sequence", "keyvals"}:
         start, stop, step = item.get("start", 0), item.get("stop"), item.get("step", 1)
         if not all(isinstance(it, int | float) for it in (start, stop, step)) or not step:

@@ -62,7 +62,7 @@ def read(site: Path) -> Manifest:
                 if _is_below(path)
             },
         )
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return Manifest()
 
 

@@ -87,7 +87,7 @@ def decode_blocks(name: str, content: bytes) -> Blocks:
         head = json.loads(line)
         size, whole = int(head["bytes"]), head["digest"] == block_digest(body).hex()
         known = head["format"] in FORMATS and (head["block"], head["group"]) == (BLOCK, GROUP)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise DamageError(f"{name} is damaged ({error}): pack the store again.") from error
     if not whole or not known:
         raise DamageError(f"{name} is damaged or of a newer format: pack the store again.")

@@ -19,6 +19,7 @@ from tracksite.budgets import (
     PATCH_BYTES,
     PLAIN_BYTES,
     SHALLOW_BYTES,
+    SMALL_COLUMN_BYTES,
     VALUE_BYTES,
 )
 from tracksite.errors import DamageError
@@ -81,7 +82,8 @@ def open_parquet(
     number = _format_of(file, opened.metadata)
     _check_columns(file, opened.metadata.schema, _columns(schema, number))
     expanded = max(plain_bytes, EXPANSION * size)
-    _check_size(file, opened.metadata, min(most_bytes, expanded))
+    held = content if isinstance(content, bytes) else b""  # of a pack nothing is read for this
+    _check_size(file, held, opened.metadata, min(most_bytes, expanded))
     return opened
 
 
@@ -138,6 +140,21 @@ def check_length(file: str, source: Source) -> int:
     return size
 
 
+def _told_by_pages(file: str, content: bytes, chunk: pq.ColumnChunkMetaData) -> tuple[int, int]:
+    """Return the decompressed bytes and the values of a column's pages, as their headers say."""
+    size = values = 0
+    at = chunk.dictionary_page_offset or chunk.data_page_offset
+    end = at + chunk.total_compressed_size
+    if end - at > SMALL_COLUMN_BYTES:
+        from tracksite.store.footer import page_header
+
+        while at < min(end, len(content)):
+            page = page_header(content, at, file)
+            at = page.end + page.compressed
+            size, values = size + page.size, values + page.values
+    return size, values
+
+
 def _format_of(file: str, metadata: pq.FileMetaData) -> int:
     told = (metadata.metadata or {}).get(FORMAT_KEY, b"")
     return check_format(file, told.decode(errors="replace"))
@@ -164,16 +181,20 @@ def _check_columns(file: str, found: pq.ParquetSchema, wanted: pq.ParquetSchema)
     raise DamageError(f"{file} is not as the format says ({what}): tracksite did not write it.")
 
 
-def _check_size(file: str, metadata: pq.FileMetaData, most_bytes: int) -> None:
-    """Refuse what would be too large, by rows and values: the compressed bytes say nothing."""
+def _check_size(file: str, content: bytes, metadata: pq.FileMetaData, most_bytes: int) -> None:
+    """Refuse what would be too large, by rows and values: the compressed bytes say nothing.
+
+    Nor need the footer be true: of columns that take room their pages are asked too.
+    """
     rows = total = 0
     for number in range(metadata.num_row_groups):
         group = metadata.row_group(number)
         rows += group.num_rows
         for place in range(group.num_columns):
             chunk = group.column(place)
-            values = max(chunk.num_values, group.num_rows)
-            total += values * VALUE_BYTES + max(0, chunk.total_uncompressed_size)
+            size, values = _told_by_pages(file, content, chunk)
+            values = max(values, chunk.num_values, group.num_rows)
+            total += values * VALUE_BYTES + max(size, chunk.total_uncompressed_size)
     if rows != metadata.num_rows or total > most_bytes:
         raise DamageError(
             f"{file} would be {total / 1e6:,.0f} MB in memory, at most {most_bytes / 1e6:,.0f} MB "

@@ -49,8 +49,8 @@ class PageHeader:
     end: int
 
 
-def page_header(content: bytes, at: int) -> PageHeader:
-    """Return what the header of a page says, at this place of a Parquet file.
+def page_header(content: bytes, at: int, file: str = "a file") -> PageHeader:
+    """Return what the header of a page says, at this place of a Parquet `file` of that name.
 
     Raises:
         DamageError: there is none.
@@ -58,7 +58,8 @@ def page_header(content: bytes, at: int) -> PageHeader:
     try:
         return _Walk(content, at).page_header()
     except (IndexError, RecursionError) as error:
-        raise DamageError(f"there is no page of Parquet at byte {at}: restore the file.") from error
+        message = f"{file} has no page of Parquet at byte {at}: restore it from a copy."
+        raise DamageError(message) from error
 
 
 class _Walk:

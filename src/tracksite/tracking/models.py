@@ -186,7 +186,7 @@ def _description(folder: Path) -> dict[str, Any]:
     try:
         description = json.loads(path.read_bytes())
         number = description["format"]
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise DamageError(f"{path} does not describe a model ({error}): log it again.") from None
     if number != FORMAT:
         raise DamageError(f"{path} has format {number!r}, this tracksite reads {FORMAT}: upgrade.")

@@ -27,7 +27,7 @@ __all__ = [
 
 STAGES = ("None", "Staging", "Production", "Archived")
 _RUNS_URI = re.compile(r"runs:/+(?P<run_id>[^/]+)/(?P<path>.+)")
-_MODELS_URI = re.compile(r"models:/+(?P<name>[^@]+?)(?:/(?P<which>[^/@]+)|@(?P<alias>[^/@]+))")
+_MODELS_URI = re.compile(r"models:/+(?P<name>[^/@][^@]*?)(?:/(?P<which>[^/@]+)|@(?P<alias>[^/@]+))")
 
 
 def resolve(uri: str) -> tuple[str, str]:

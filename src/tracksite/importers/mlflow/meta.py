@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tracksite.budgets import nested
 from tracksite.errors import TracksiteError
 from tracksite.importers.entry import UnreadableError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+_MOST_PARTS = 100_000  # each as often as it is referred to: an alias costs nothing to write
 _LARGEST = 1 << 25  # a profile of a data set may be 16 MB
 
 
@@ -33,6 +35,8 @@ def read_meta(path: Path) -> dict[str, Any]:
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         first = str(error).replace("\n", " ")[:120]
         raise UnreadableError(f"{path.name} is damaged ({first})") from error
+    if any(count > _MOST_PARTS for count, _ in enumerate(nested(content))):
+        raise UnreadableError(f"{path.name} has more than {_MOST_PARTS:,} lists and mappings")
     if not isinstance(content, dict):
         raise UnreadableError(f"{path.name} is damaged: it holds no mapping")
     return content
