@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from contextlib import contextmanager
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from tracksite.tracking.warning import warn
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
     from pathlib import Path
 
@@ -124,7 +125,9 @@ class ContentVerbs(ABC):
         """
         from tracksite.tracking.documents import document_bytes
 
-        self._put_bytes(artifact_file, document_bytes(dictionary, _suffix(artifact_file)))
+        with _understood("log_dict"):
+            content = document_bytes(dictionary, _suffix(artifact_file))
+        self._put_bytes(artifact_file, content)
 
     def log_table(self, data: Table, artifact_file: str | os.PathLike[str]) -> None:
         """Write a table into the run; logged again, its rows are added to those there.
@@ -139,7 +142,9 @@ class ContentVerbs(ABC):
         from tracksite.tracking.tables import table_bytes
 
         path = check.artifact_path(artifact_file)
-        self._put_bytes(path, table_bytes(data, _suffix(path), self._latest(path)))
+        with _understood("log_table"):
+            content = table_bytes(data, _suffix(path), self._latest(path))
+        self._put_bytes(path, content)
 
     def _latest(self, path: str) -> Path | None:
         """Return the file with the latest content of an artifact; None where there is none."""
@@ -176,7 +181,8 @@ class ContentVerbs(ABC):
         """
         from tracksite.tracking.figures import figure_bytes
 
-        content = figure_bytes(figure, _suffix(artifact_file), save_kwargs or {})
+        with _understood("log_figure"):
+            content = figure_bytes(figure, _suffix(artifact_file), dict(save_kwargs or {}))
         self._put_bytes(artifact_file, content)
 
     def log_image(
@@ -212,9 +218,15 @@ class ContentVerbs(ABC):
             raise ArgumentError("log_image() needs either artifact_file= or key=, and not both.")
         if timestamp is not None:
             check.timestamp_us(timestamp)
-        number = check.step(str(key), step or 0)
-        path = artifact_file or f"images/{check.key('image', key)}/{number}.png"
-        self._put_bytes(path, image_bytes(image, _suffix(path)))
+        number = check.step("images", 0 if step is None else step)
+        path = (
+            f"images/{check.key('image', key)}/{number}.png"
+            if artifact_file is None
+            else check.artifact_path(artifact_file)
+        )
+        with _understood("log_image"):
+            content = image_bytes(image, _suffix(path))
+        self._put_bytes(path, content)
 
     def log_input(
         self,
@@ -240,7 +252,8 @@ class ContentVerbs(ABC):
         """
         from tracksite.tracking.datasets import describe
 
-        row = describe(dataset, context=context, name=name, source=source)
+        with _understood("log_input"):
+            row = describe(dataset, context=context, name=name, source=source)
         self._patch(inputs=[row])
 
     def log_model(
@@ -271,10 +284,15 @@ class ContentVerbs(ABC):
         Raises:
             ArgumentError: no such flavour, or the flavour cannot write this object.
         """
-        from tracksite.tracking import models
+        from tracksite.tracking import models, registry
 
         folder = check.artifact_path(name if artifact_path is None else artifact_path)
-        with models.written(model, flavor, input_example, signature) as (local, row):
+        if registered_model_name is not None:
+            registry.model_name(registered_model_name)
+        with (
+            _understood("log_model"),
+            models.written(model, flavor, input_example, signature) as (local, row),
+        ):
             before = len(self._unsaved)
             self.log_artifacts(local, folder)
             if len(self._unsaved) == before:
@@ -314,6 +332,32 @@ class ContentVerbs(ABC):
             self._unsaved.append(path)
             warn(f"artifact {path!r} of run {self.run_id} was not saved ({error})")
             return None
+
+
+@contextmanager
+def _understood(verb: str) -> Iterator[None]:
+    """Say in a sentence what a library could not do with an argument: each raises its own kinds.
+
+    Raises:
+        ArgumentError: whatever was raised that is neither ours nor the disk's.
+        StoreError: the disk refused.
+    """
+    try:
+        yield
+    except TracksiteError:
+        raise
+    except OSError as error:
+        raise StoreError(
+            f"{verb}() failed ({error}): make room on the disk, or mend its permissions."
+        ) from error
+    except BaseException as error:
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise  # Ctrl-C and the like; what Polars raises of Rust's is no Exception either
+        told = next(iter(str(error).splitlines()), "")[:200]
+        raise ArgumentError(
+            f"{verb}() cannot use what it was given ({type(error).__name__}: {told}): "
+            f"help(tracksite.{verb}) says what it takes."
+        ) from error
 
 
 def _below(folder: str | os.PathLike[str] | None, name: str) -> str:

@@ -47,11 +47,12 @@ def create_registered_model(
 
 
 def _declare(name: str, fields: Mapping[str, Any]) -> None:
-    patch = {"name": _model_name(name), "deleted": False, **fields}
+    patch = {"name": model_name(name), "deleted": False, **fields}
     target.store(create=True).write_patch(model_id(name), "model", patch)
 
 
-def _model_name(name: object) -> str:
+def model_name(name: object) -> str:
+    """Return the name of a registered model, or raise ArgumentError."""
     checked = check.key("model", name)
     if set(checked) & set("/@:"):
         raise ArgumentError(
@@ -83,8 +84,10 @@ def register_model(
         ArgumentError: no such kind of URI, or a bad name.
         NotFoundError: the run, or the model in it, does not exist.
     """
+    name, texts = model_name(name), check.tags(tags or {})
+    if description is not None:
+        description = check.text("description", "", description, check.MAX_NOTES)
     run_id, path = versions.resolve(model_uri)
-    texts = check.tags(tags or {})
     if not any(row["path"].startswith(f"{path}/") for row in search.artifact_rows(run_id)):
         raise NotFoundError(
             f"run {run_id} has no model {path!r}: log_model(model, {path!r}) in that run first."
@@ -94,7 +97,7 @@ def register_model(
     if not any(model["name"] == name for model in search.registered_models(frame)):
         _declare(name, {})
     made = ModelVersion(
-        name=_model_name(name),
+        name=name,
         version=max((version.version for version in existing), default=0) + 1,
         current_stage="None",
         run_id=run_id,
