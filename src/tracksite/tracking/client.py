@@ -21,6 +21,7 @@ from tracksite.tracking import (
 from tracksite.tracking.client_registry import RegistryClient
 from tracksite.tracking.entities import Metric, PagedList, Run, RunData
 from tracksite.tracking.paging import page
+from tracksite.tracking.refusing import understood
 
 if TYPE_CHECKING:
     import os
@@ -61,7 +62,7 @@ def _in_its_store(kind: C) -> C:
 def _using(method: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(method)
     def call(self: MlflowClient, *args: Any, **kwargs: Any) -> object:
-        with target.using(self.tracking_uri_given):
+        with understood(method.__name__), target.using(self.tracking_uri_given):
             return method(self, *args, **kwargs)
 
     return call

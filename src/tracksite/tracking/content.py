@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from contextlib import contextmanager
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +10,12 @@ from tracksite.errors import ArgumentError, StoreError, TracksiteError
 from tracksite.store.artifacts import locate
 from tracksite.store.shelf import Shelf
 from tracksite.tracking import artifacts, check, search
+from tracksite.tracking.refusing import understood
 from tracksite.tracking.warning import warn
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
     from pathlib import Path
 
@@ -125,7 +125,7 @@ class ContentVerbs(ABC):
         """
         from tracksite.tracking.documents import document_bytes
 
-        with _understood("log_dict"):
+        with understood("log_dict"):
             content = document_bytes(dictionary, _suffix(artifact_file))
         self._put_bytes(artifact_file, content)
 
@@ -142,7 +142,7 @@ class ContentVerbs(ABC):
         from tracksite.tracking.tables import table_bytes
 
         path = check.artifact_path(artifact_file)
-        with _understood("log_table"):
+        with understood("log_table"):
             content = table_bytes(data, _suffix(path), self._latest(path))
         self._put_bytes(path, content)
 
@@ -181,7 +181,7 @@ class ContentVerbs(ABC):
         """
         from tracksite.tracking.figures import figure_bytes
 
-        with _understood("log_figure"):
+        with understood("log_figure"):
             content = figure_bytes(figure, _suffix(artifact_file), dict(save_kwargs or {}))
         self._put_bytes(artifact_file, content)
 
@@ -224,7 +224,7 @@ class ContentVerbs(ABC):
             if artifact_file is None
             else check.artifact_path(artifact_file)
         )
-        with _understood("log_image"):
+        with understood("log_image"):
             content = image_bytes(image, _suffix(path))
         self._put_bytes(path, content)
 
@@ -252,7 +252,7 @@ class ContentVerbs(ABC):
         """
         from tracksite.tracking.datasets import describe
 
-        with _understood("log_input"):
+        with understood("log_input"):
             row = describe(dataset, context=context, name=name, source=source)
         self._patch(inputs=[row])
 
@@ -290,7 +290,7 @@ class ContentVerbs(ABC):
         if registered_model_name is not None:
             registry.model_name(registered_model_name)
         with (
-            _understood("log_model"),
+            understood("log_model"),
             models.written(model, flavor, input_example, signature) as (local, row),
         ):
             before = len(self._unsaved)
@@ -332,32 +332,6 @@ class ContentVerbs(ABC):
             self._unsaved.append(path)
             warn(f"artifact {path!r} of run {self.run_id} was not saved ({error})")
             return None
-
-
-@contextmanager
-def _understood(verb: str) -> Iterator[None]:
-    """Say in a sentence what a library could not do with an argument: each raises its own kinds.
-
-    Raises:
-        ArgumentError: whatever was raised that is neither ours nor the disk's.
-        StoreError: the disk refused.
-    """
-    try:
-        yield
-    except TracksiteError:
-        raise
-    except OSError as error:
-        raise StoreError(
-            f"{verb}() failed ({error}): make room on the disk, or mend its permissions."
-        ) from error
-    except BaseException as error:
-        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
-            raise  # Ctrl-C and the like; what Polars raises of Rust's is no Exception either
-        told = next(iter(str(error).splitlines()), "")[:200]
-        raise ArgumentError(
-            f"{verb}() cannot use what it was given ({type(error).__name__}: {told}): "
-            f"help(tracksite.{verb}) says what it takes."
-        ) from error
 
 
 def _below(folder: str | os.PathLike[str] | None, name: str) -> str:
