@@ -232,6 +232,10 @@ class ActiveRun(ContentVerbs):
         """Note more of the environment: {key: text}, such as {"package:numpy": "2.4.6"}."""
         self._patch(environment=dict(environment))
 
+    def add_inputs(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Note data sets, as `tracking.datasets.describe` returns them."""
+        self._patch(inputs=list(rows))
+
     def flush(self) -> None:
         """Bring all that was logged to disk.
 
