@@ -116,14 +116,14 @@ def test_unusual_keys_are_kept(key):
     assert check.key("metric", key) == key
 
 
-def test_texts_have_mlflows_limits():
-    """A param keeps 6000 and a tag 8000 characters; one more is refused with the remedy."""
+def test_longer_texts_are_cut_with_a_warning_as_in_mlflow():
+    """A param keeps 6000 and a tag 8000 characters; of a longer one it keeps the first."""
     assert check.params({"p": "x" * 6000})["p"] == "x" * 6000
     assert check.tags({"t": "x" * 8000})["t"] == "x" * 8000
-    with pytest.raises(ArgumentError, match=r"param 'p' .* 6001 .*log_text"):
-        check.params({"p": "x" * 6001})
-    with pytest.raises(ArgumentError, match=r"tag 't' .* 8001 "):
-        check.tags({"t": "x" * 8001})
+    with pytest.warns(RuntimeWarning, match=r"param 'p' .* 6001 .*log_text"):
+        assert check.params({"p": "x" * 6001})["p"] == "x" * 6000
+    with pytest.warns(RuntimeWarning, match=r"tag 't' .* 8001 "):
+        assert check.tags({"t": "x" * 8001})["t"] == "x" * 8000
     with pytest.raises(ArgumentError, match="pass a dict"):
         check.params([("p", 1)])
 

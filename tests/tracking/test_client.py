@@ -218,6 +218,33 @@ def test_named_data_sets_and_signatures():
     }
 
 
+def test_a_batch_is_kept_whole_or_not_at_all(client, experiment):
+    """One thing that is refused leaves nothing of what came with it."""
+    run_id = client.create_run(experiment).info.run_id
+    entities = tracksite.entities
+    sound = {
+        "metrics": [entities.Metric("loss", 1.0, 1)],
+        "params": [entities.Param("lr", "0.1")],
+        "tags": [entities.RunTag("team", "a")],
+    }
+    odd = {
+        "metrics": [entities.Metric("loss", "much", 1)],
+        "params": [entities.Param("lr", "0.1"), entities.Param("lr", "0.2")],
+        "tags": [entities.RunTag("", "a")],
+    }
+    for kind, items in odd.items():
+        with pytest.raises(ArgumentError):
+            client.log_batch(run_id, **{**sound, kind: [*sound[kind], *items]})
+    with pytest.raises(ArgumentError):
+        client.log_inputs(run_id, [{"a": [1]}, object()])
+    run = client.get_run(run_id)
+    assert (run.data.metrics, run.data.params) == ({}, {})
+    assert "team" not in run.data.tags
+    assert run.inputs.dataset_inputs == ()
+    client.log_batch(run_id, **sound)
+    assert client.get_run(run_id).data.params == {"lr": "0.1"}
+
+
 def test_a_time_that_no_date_can_hold_is_refused_by_every_method(tmp_path):
     """Starts, ends and points are refused at the call, and nothing of them is kept."""
     micros = 1_700_000_000_123_456

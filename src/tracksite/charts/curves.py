@@ -88,17 +88,19 @@ def script_value(
 ) -> dict[str, Any]:
     """Return the value of the data script `curves`.
 
-    {runs: [run_id], keys: [key], series: [{run, key, steps, values}], settings: [{group, label,
-    count}], means: [{setting, key, steps, values, low, high, counts}]}: `run`, `key` and `setting`
-    are places in their lists; a value is null where it is not finite. Values have 7 significant
-    digits, or as many of the range of their curve. `settings` is empty where nothing has repeats;
-    `low` and `high` are as `mean_curves` says, null for a curve of one run.
+    {runs: [run_id], keys: [key], series: [{run, key, steps, values, resumed}], settings: [{group,
+    label, count}], means: [{setting, key, steps, values, low, high, counts, resumed}]}: `run`,
+    `key` and `setting` are places in their lists; a value is null where it is not finite. Values
+    have 7 significant digits, or as many of the range of their curve. `settings` is empty where
+    nothing has repeats; `low` and `high` are as `mean_curves` says, null for a curve of one run. `resumed` is there where a
+    curve went on from an earlier step, and is that step; of a mean, whether one of its curves did.
     """
-    points = curves.curves(snapshot, run_ids, keys=wanted, width=WIDTH)
+    points, resumed = curves.drawn(snapshot, run_ids, keys=wanted, width=WIDTH)
     parts = points.partition_by("run_id", "key", as_dict=True, maintain_order=True)
     series = [
         {"run": list(run_ids).index(str(run_id)), "key": list(wanted).index(str(key))}
         | _columns(part, "value")
+        | _mark(resumed.get((str(run_id), str(key))))
         for (run_id, key), part in parts.items()
     ]
     return {
@@ -119,7 +121,9 @@ def _means(
     places = {one.group: place for place, one in enumerate(settings)}
     groups = {run_id: one.group for one in settings for run_id in one.run_ids}
     for run_ids, keys, most in _batches(runs, settings, wanted):
-        whole = curves.curves(snapshot, run_ids, keys=keys, width=max(curves.MIN_WIDTH, most))
+        width = max(curves.MIN_WIDTH, most)
+        whole, resumed = curves.drawn(snapshot, run_ids, keys=keys, width=width)
+        marked = {(groups[run_id], key) for run_id, key in resumed}
         whose = pl.col("run_id").replace_strict(groups, return_dtype=pl.Int64)
         found = mean_curves(whole.with_columns(group=whose))
         parts = found.partition_by("group", "key", as_dict=True, maintain_order=True)
@@ -132,6 +136,7 @@ def _means(
                 "low": _bound(thin["low"], thin["value"]),
                 "high": _bound(thin["high"], thin["value"]),
                 "counts": _same(thin["count"]),
+                **_mark((group, key) in marked or None),
             }
 
 
@@ -168,6 +173,10 @@ def _thinned(part: pl.DataFrame) -> pl.DataFrame:
 
 def _columns(part: pl.DataFrame, name: str) -> dict[str, Any]:
     return {"steps": part["step"].to_list(), "values": _short(part[name], _digits(part[name]))}
+
+
+def _mark(resumed: int | None) -> dict[str, int]:
+    return {} if resumed is None else {"resumed": resumed}
 
 
 def _bound(values: pl.Series, centre: pl.Series) -> list[float | None] | None:

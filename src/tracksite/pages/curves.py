@@ -26,12 +26,16 @@ _PREFIX = re.compile(rf"^({_WORD})[_/.-]|[_/.-]({_WORD})$")
 
 @dataclass(frozen=True)
 class Chart:
-    """One chart: its title, the SVG, and the summaries of the metrics in it."""
+    """One chart: its title, the SVG, and the summaries of the metrics in it.
+
+    `resumed` are those that went on from an earlier step, and from which.
+    """
 
     title: str
     svg: Markup
     metrics: tuple[Mapping[str, Any], ...]
     log_scale: bool
+    resumed: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -49,11 +53,11 @@ def sections(
 
     Args:
         metrics: the run's metric summaries, fields as in `runs_schema()`.
-        series: metric → (steps, values).
+        series: metric → Curve.
     """
     groups: dict[str, list[Mapping[str, Any]]] = {}
     for metric in metrics:
-        if len(series.get(metric["key"], ((), ()))[0]) > 1:
+        if len(series[metric["key"]].steps if metric["key"] in series else ()) > 1:
             groups.setdefault(base_name(metric["key"]), []).append(metric)
     found: dict[str, list[Chart]] = {}
     for base, members in list(groups.items())[:MOST_CHARTS]:
@@ -78,12 +82,15 @@ def split_name(key: str) -> str:
 def _chart(base: str, members: Sequence[Mapping[str, Any]], series: Mapping[str, Curve]) -> Chart:
     together = len(members) > 1
     lines = [
-        Line(split_name(it["key"]) if together else it["key"], *series[it["key"]]) for it in members
+        Line(split_name(it["key"]) if together else it["key"], *series[it["key"]][:2])
+        for it in members
     ]
     title = base if together else members[0]["key"]
     log_scale = _spread(members)
     drawn = line_chart(lines, _describe(members), log_scale=log_scale)
-    return Chart(title, drawn, tuple(members), log_scale)
+    steps = ((it["key"], series[it["key"]].resumed) for it in members)
+    resumed = tuple((key, step) for key, step in steps if step is not None)
+    return Chart(title, drawn, tuple(members), log_scale, resumed)
 
 
 def _describe(members: Sequence[Mapping[str, Any]]) -> str:

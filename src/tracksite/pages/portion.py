@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tracksite.pages.context import Context
+from tracksite.query.branches import several_writers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -24,7 +25,8 @@ class Portions:
         """Return a context from which the pages of these runs come out the same.
 
         It holds them, their parents, children and model versions, and where their points are, but
-        no patches. It can be pickled; points are read again from the store's folder.
+        no patches, except those that tell when a run was resumed. It can be pickled; points are
+        read again from the store's folder.
         """
         whole, snapshot = self._context, self._context.snapshot
         known = set(run_ids)
@@ -33,7 +35,7 @@ class Portions:
         problems = tuple(it for it in snapshot.problems if it.run_id in known)
         part = replace(
             snapshot,
-            patches=snapshot.patches.clear(),
+            patches=self._several.filter(mine),
             point_files={
                 it: snapshot.point_files[it] for it in run_ids if it in snapshot.point_files
             },
@@ -60,6 +62,10 @@ class Portions:
         models = {name for it in run_ids for name in self._models.get(it, ())}
         versions = self._versions
         return versions.filter(pl.col("name").is_in(sorted(models)))["run_id"] if models else ()
+
+    @cached_property
+    def _several(self) -> pl.DataFrame:
+        return several_writers(self._context.snapshot.patches)
 
     @cached_property
     def _places(self) -> Mapping[str, int]:

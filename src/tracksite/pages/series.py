@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
 
-from tracksite.query.curves import curves
+from tracksite.query import branches
+from tracksite.query.curves import drawn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -15,10 +17,23 @@ if TYPE_CHECKING:
 
     from tracksite.schema import Snapshot
 
-    Curve = tuple[np.ndarray, np.ndarray]  # steps (int64), values (float64)
 
 CHUNK_RUNS = 100
 WIDTH = 120  # a chart of a run page is about 360 px wide: two points for each three pixels
+
+
+class Curve(NamedTuple):
+    """What is drawn of one metric.
+
+    Attributes:
+        steps: int64.
+        values: float64, as long.
+        resumed: the step at which it went on, where it was resumed from an earlier one.
+    """
+
+    steps: np.ndarray
+    values: np.ndarray
+    resumed: int | None = None
 
 
 class Series:
@@ -34,10 +49,14 @@ class Series:
         self._expected = list(run_ids)
 
     def of(self, run_id: str) -> Mapping[str, Curve]:
-        """Return metric → (steps, values) of a run, downsampled; each run is handed out once."""
+        """Return metric → Curve of a run, downsampled; each run is handed out once."""
         if run_id not in self._loaded:
             self._load(run_id)
         return self._loaded.pop(run_id)
+
+    @cached_property
+    def _since(self) -> pl.DataFrame:
+        return branches.resumptions(self._snapshot.patches)
 
     def _load(self, run_id: str) -> None:
         place = self._expected.index(run_id) if run_id in self._expected else None
@@ -45,10 +64,11 @@ class Series:
         if place is not None:
             self._expected = self._expected[place + len(chunk) :]
         self._loaded = {wanted: {} for wanted in chunk}
-        frame = curves(self._snapshot, chunk, width=WIDTH)
+        frame, resumed = drawn(self._snapshot, chunk, width=WIDTH, since=self._since)
         steps, values = frame["step"].to_numpy(), frame["value"].to_numpy()
         for run, key, start, stop in _parts(frame):
-            self._loaded[run][key] = (steps[start:stop], values[start:stop])
+            shown = steps[start:stop], values[start:stop]
+            self._loaded[run][key] = Curve(*shown, resumed.get((run, key)))
 
 
 def _parts(frame: pl.DataFrame) -> Iterator[tuple[str, str, int, int]]:

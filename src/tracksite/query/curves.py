@@ -12,6 +12,8 @@ import numpy as np
 import polars as pl
 
 from tracksite.errors import ArgumentError
+from tracksite.query import branches
+from tracksite.query.branches import Branched
 from tracksite.store import oddities
 from tracksite.store.histories import read_points
 
@@ -45,6 +47,18 @@ def curves(
     keys: Collection[str] | None = None,
     width: int = 600,
 ) -> pl.DataFrame:
+    """Return the points of `drawn` alone."""
+    return drawn(snapshot, run_ids, keys=keys, width=width).points
+
+
+def drawn(
+    snapshot: Snapshot,
+    run_ids: Sequence[str],
+    *,
+    keys: Collection[str] | None = None,
+    width: int = 600,
+    since: pl.DataFrame | None = None,
+) -> Branched:
     """Return `run_id, key, step, timestamp, value`: the curves of many runs, fit to be drawn.
 
     Args:
@@ -53,6 +67,10 @@ def curves(
         keys: of which metrics; None for all.
         width: of the chart in pixels: a series of more than `2 * width` points is thinned out to
             at most so many, as `downsample` says.
+        since: `branches.resumptions` of the snapshot, where the caller has them.
+
+    Returns:
+        The last branch of each curve, and which went on from an earlier step.
 
     Files are read some hundred runs at a time, so memory holds one such chunk and the result.
 
@@ -63,10 +81,14 @@ def curves(
         raise ArgumentError(
             f"A curve {width!r} pixels wide shows nothing; give {MIN_WIDTH} or more."
         )
-    chunks = [
-        _thinned(_points(snapshot, part, keys), 2 * width) for part in _chunks(snapshot, run_ids)
-    ]
-    return pl.concat([_empty(snapshot), *chunks])
+    if since is None:
+        since = branches.resumptions(snapshot.patches)
+    chunks, resumed = [_empty(snapshot)], dict[tuple[str, str], int]()
+    for part in _chunks(snapshot, run_ids):
+        last = branches.last_branch(_points(snapshot, part, keys), since)
+        chunks.append(_thinned(last.points, 2 * width))
+        resumed |= last.resumed
+    return Branched(pl.concat(chunks), resumed)
 
 
 def downsample(

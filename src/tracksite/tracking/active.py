@@ -133,7 +133,7 @@ class ActiveRun(ContentVerbs):
                 for key, value in check.mapping("metrics", metrics).items()
             }
             known.update(metrics)
-        at = step if type(step) is int else check.step("step", step or 0)
+        at = step if type(step) is int else check.step("step", 0 if step is None else step)
         micros = self._now_ns() // 1000 if timestamp is None else check.timestamp_us(timestamp)
         try:
             self._writer.points(metrics, at, micros)
@@ -174,15 +174,16 @@ class ActiveRun(ContentVerbs):
 
         Args:
             key: 1 to 250 characters on one line.
-            value: anything; `str(value)` is kept, at most 6000 characters.
+            value: anything; `str(value)` is kept; of more than 6000 characters the first,
+                with a warning.
 
         Returns:
             The value, so that it can be used where it is logged.
 
         Raises:
-            ArgumentError: too long, or logged before with another value.
+            ArgumentError: a bad key, or logged before with another value.
         """
-        self.log_params({key: value})
+        self.log_params({check.key("param", key): value})
         return value
 
     def log_params(self, params: Mapping[str, Any]) -> None:
@@ -209,9 +210,10 @@ class ActiveRun(ContentVerbs):
 
         Args:
             key: 1 to 250 characters on one line.
-            value: anything; `str(value)` is kept, at most 8000 characters.
+            value: anything; `str(value)` is kept; of more than 8000 characters the first,
+                with a warning.
         """
-        self.set_tags({key: value})
+        self.set_tags({check.key("tag", key): value})
 
     def set_tags(self, tags: Mapping[str, Any]) -> None:
         """Set several tags; nothing is set when one of them is refused."""
@@ -230,6 +232,10 @@ class ActiveRun(ContentVerbs):
     def add_environment(self, environment: Mapping[str, str]) -> None:
         """Note more of the environment: {key: text}, such as {"package:numpy": "2.4.6"}."""
         self._patch(environment=dict(environment))
+
+    def add_inputs(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Note data sets, as `tracking.datasets.describe` returns them."""
+        self._patch(inputs=list(rows))
 
     def flush(self) -> None:
         """Bring all that was logged to disk.

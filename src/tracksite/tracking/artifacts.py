@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from tracksite.errors import ArgumentError, NotFoundError
+from tracksite.tracking import check
 
 # Where caches keep each content once, beside the folders that link to it: of model hubs
 # (Hugging Face), of DVC and of git-annex.
@@ -22,7 +23,9 @@ def local_path(path: str | os.PathLike[str]) -> Path:
     try:
         found = Path(path)
     except TypeError:
-        raise ArgumentError(f"{path!r} is no path: pass the name of a file or folder.") from None
+        raise ArgumentError(
+            f"{check.shorten(path)} is no path: pass the name of a file or folder."
+        ) from None
     try:
         there = found.exists()
     except OSError as error:
@@ -77,7 +80,7 @@ def files_below(folder: Path, *, cached: bool = False) -> tuple[list[tuple[str, 
         for name in names:
             file = here / name
             relative = file.relative_to(folder).as_posix()
-            if file.is_file() and _is_of(root, file.resolve(), cached=cached):
+            if _is_of(root, file, cached=cached):
                 found.append((relative, file))
             else:
                 left_out.append(relative)
@@ -86,7 +89,13 @@ def files_below(folder: Path, *, cached: bool = False) -> tuple[list[tuple[str, 
 
 
 def _is_of(root: Path, file: Path, *, cached: bool) -> bool:
-    """Return whether a file is in a folder, or in the store of files of a cache around it."""
+    """Return whether a regular file is in a folder, or among the contents of a cache around it."""
+    try:
+        if not file.is_file():
+            return False
+        file = file.resolve()
+    except (OSError, RuntimeError):  # no permission to look, or links in a circle
+        return False
     if file.is_relative_to(root):
         return True
     around = (root, *root.parents) if cached else ()

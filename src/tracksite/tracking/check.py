@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from tracksite.errors import ArgumentError
 from tracksite.schema import FIRST_TIME, LAST_TIME
+from tracksite.tracking.warning import warn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,7 +38,10 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 def shorten(value: object, length: int = 60) -> str:
     """Return the `repr` of a value for a message, cut to about `length` characters."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001 - whatever the value's own code does, and int for very long ones
+        text = f"<{type(value).__name__} that cannot be shown>"
     return text if len(text) <= length else f"{text[:length]}…"
 
 
@@ -89,13 +93,24 @@ def name(what: str, value: object) -> str:
 
 
 def text(what: str, key: str, value: object, limit: int) -> str:
-    """Return `str(value)` of a param or tag with at most `limit` characters."""
-    written = str(value)
-    if len(written) > limit:
+    """Return `str(value)` of a param or tag, cut to `limit` characters with a warning, as MLflow.
+
+    Raises:
+        ArgumentError: it has no text, or one that UTF-8 cannot store.
+    """
+    try:
+        written = str(value)
+    except Exception as error:  # whatever the value's own code does
         raise ArgumentError(
+            f"the value of {what} {key!r}, {_kind(value)}, has no text ({str(error)[:200]}): "
+            "pass a str."
+        ) from error
+    if len(written) > limit:
+        warn(
             f"{what} {key!r} has a value of {len(written)} characters ({shorten(written, 30)}): "
-            f"at most {limit} are kept, log longer texts with log_text()."
+            f"its first {limit} are kept, log longer texts with log_text()"
         )
+        written = written[:limit]
     return _encodable(f"the value of {what} {key!r}:", written)
 
 
@@ -122,9 +137,10 @@ def tags(values: object) -> dict[str, str]:
 
 def mapping(what: str, values: object) -> Mapping[Any, Any]:
     """Return a dict-like argument, or say that it is none."""
-    if not hasattr(values, "items"):
-        raise ArgumentError(f"{what} {shorten(values)} is {_kind(values)}: pass a dict.")
-    return values  # type: ignore[return-value]
+    try:
+        return dict(values.items())  # type: ignore[attr-defined]
+    except Exception as error:  # it has no items, or none that are pairs
+        raise ArgumentError(f"{what} {shorten(values)} is {_kind(values)}: pass a dict.") from error
 
 
 def number(key: str, value: Value) -> float:
@@ -137,22 +153,24 @@ def number(key: str, value: Value) -> float:
         if getattr(value, "ndim", 0):
             value = value.item()  # raises unless there is exactly one element
         return float(value)
-    except (TypeError, ValueError, OverflowError, RuntimeError):
+    except Exception as error:  # whatever the value's own code does
         raise ArgumentError(
             f"metric {key!r} has the value {shorten(value)} {_kind(value)}: pass one real number."
-        ) from None
+        ) from error
 
 
 def step(key: str, value: Value) -> int:
     """Return a step as a 64-bit int; whole floats are accepted, as in MLflow, others are not."""
     try:
         accepted = int(value) if _whole(value) else operator.index(value)
-    except (TypeError, ValueError):
+    except Exception as error:  # whatever the value's own code does
         raise ArgumentError(
             f"metric {key!r} has the step {shorten(value)} {_kind(value)}: pass a whole number."
-        ) from None
+        ) from error
     if not -INT64 <= accepted < INT64:
-        raise ArgumentError(f"metric {key!r} has the step {accepted}: it must fit into 64 bits.")
+        raise ArgumentError(
+            f"metric {key!r} has the step {shorten(accepted)}: it must fit into 64 bits."
+        )
     return accepted
 
 

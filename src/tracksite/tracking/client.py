@@ -19,8 +19,10 @@ from tracksite.tracking import (
     target,
 )
 from tracksite.tracking.client_registry import RegistryClient
+from tracksite.tracking.datasets import describe
 from tracksite.tracking.entities import Metric, PagedList, Run, RunData
 from tracksite.tracking.paging import page
+from tracksite.tracking.refusing import understood
 
 if TYPE_CHECKING:
     import os
@@ -61,7 +63,7 @@ def _in_its_store(kind: C) -> C:
 def _using(method: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(method)
     def call(self: MlflowClient, *args: Any, **kwargs: Any) -> object:
-        with target.using(self.tracking_uri_given):
+        with understood(method.__name__), target.using(self.tracking_uri_given):
             return method(self, *args, **kwargs)
 
     return call
@@ -193,7 +195,10 @@ class MlflowClient(RegistryClient):
         synchronous: bool | None = None,  # noqa: ARG002, FBT001 - accepted as MLflow does
     ) -> None:
         """Log many metrics, params and tags at once; nothing when one of them is refused."""
-        texts = {one.key: one.value for one in params}
+        texts: dict[str, Any] = {}
+        for one in params:
+            if texts.setdefault(one.key, one.value) != one.value:
+                raise ArgumentError(f"log_batch() got the param {one.key!r} twice: drop one value.")
         labels = check.tags({one.key: one.value for one in tags})
         points = [check.point(one.key, one.value, one.step, one.timestamp) for one in metrics]
         with handles.logging_to(run_id) as run:
@@ -219,10 +224,13 @@ class MlflowClient(RegistryClient):
             run.delete_tag(key)
 
     def log_inputs(self, run_id: str, datasets: Iterable[Dataset] = ()) -> None:
-        """Note the data sets that a run reads, each as `tracksite.log_input` takes it."""
+        """Note the data sets that a run reads, each as `tracksite.log_input` takes it.
+
+        Nothing is noted when one of them is refused.
+        """
+        rows = [describe(dataset) for dataset in datasets]
         with handles.logging_to(run_id) as run:
-            for dataset in datasets:
-                run.log_input(dataset)
+            run.add_inputs(rows)
 
     def log_artifact(
         self, run_id: str, local_path: str | os.PathLike[str], artifact_path: str | None = None

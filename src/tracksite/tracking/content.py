@@ -10,6 +10,7 @@ from tracksite.errors import ArgumentError, StoreError, TracksiteError
 from tracksite.store.artifacts import locate
 from tracksite.store.shelf import Shelf
 from tracksite.tracking import artifacts, check, search
+from tracksite.tracking.refusing import understood
 from tracksite.tracking.warning import warn
 
 if TYPE_CHECKING:
@@ -125,7 +126,9 @@ class ContentVerbs(ABC):
         """
         from tracksite.tracking.documents import document_bytes
 
-        self._put_bytes(artifact_file, document_bytes(dictionary, _suffix(artifact_file)))
+        with understood("log_dict"):
+            content = document_bytes(dictionary, _suffix(artifact_file))
+        self._put_bytes(artifact_file, content)
 
     def log_table(self, data: Table, artifact_file: str | os.PathLike[str]) -> None:
         """Write a table into the run; logged again, its rows are added to those there.
@@ -144,7 +147,9 @@ class ContentVerbs(ABC):
         from tracksite.tracking.tables import table_bytes
 
         path = check.artifact_path(artifact_file)
-        self._put_bytes(path, table_bytes(data, _suffix(path), self._latest(path)))
+        with understood("log_table"):
+            content = table_bytes(data, _suffix(path), self._latest(path))
+        self._put_bytes(path, content)
 
     def _latest(self, path: str) -> Path | None:
         """Return the file with the latest content of an artifact; None where there is none."""
@@ -181,7 +186,8 @@ class ContentVerbs(ABC):
         """
         from tracksite.tracking.figures import figure_bytes
 
-        content = figure_bytes(figure, _suffix(artifact_file), save_kwargs or {})
+        with understood("log_figure"):
+            content = figure_bytes(figure, _suffix(artifact_file), dict(save_kwargs or {}))
         self._put_bytes(artifact_file, content)
 
     def log_image(
@@ -217,9 +223,15 @@ class ContentVerbs(ABC):
             raise ArgumentError("log_image() needs either artifact_file= or key=, and not both.")
         if timestamp is not None:
             check.timestamp_us(timestamp)
-        number = check.step(str(key), step or 0)
-        path = artifact_file or f"images/{check.key('image', key)}/{number}.png"
-        self._put_bytes(path, image_bytes(image, _suffix(path)))
+        number = check.step("images", 0 if step is None else step)
+        path = (
+            f"images/{check.key('image', key)}/{number}.png"
+            if artifact_file is None
+            else check.artifact_path(artifact_file)
+        )
+        with understood("log_image"):
+            content = image_bytes(image, _suffix(path))
+        self._put_bytes(path, content)
 
     def log_input(
         self,
@@ -245,7 +257,8 @@ class ContentVerbs(ABC):
         """
         from tracksite.tracking.datasets import describe
 
-        row = describe(dataset, context=context, name=name, source=source)
+        with understood("log_input"):
+            row = describe(dataset, context=context, name=name, source=source)
         self._patch(inputs=[row])
 
     def log_model(
@@ -276,10 +289,15 @@ class ContentVerbs(ABC):
         Raises:
             ArgumentError: no such flavour, or the flavour cannot write this object.
         """
-        from tracksite.tracking import models
+        from tracksite.tracking import models, registry
 
         folder = check.artifact_path(name if artifact_path is None else artifact_path)
-        with models.written(model, flavor, input_example, signature) as (local, row):
+        if registered_model_name is not None:
+            registry.model_name(registered_model_name)
+        with (
+            understood("log_model"),
+            models.written(model, flavor, input_example, signature) as (local, row),
+        ):
             before = len(self._unsaved)
             self.log_artifacts(local, folder)
             if len(self._unsaved) == before:

@@ -9,6 +9,7 @@ from tracksite.errors import ArgumentError, NotFoundError, StateError
 from tracksite.store.ids import experiment_id
 from tracksite.tracking import check, search, target
 from tracksite.tracking.entities import Experiment
+from tracksite.tracking.refusing import refusing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,6 +30,7 @@ _LOOK_S = 1.0
 _open_until: dict[tuple[str, str], float] = {}  # store and experiment → when to look again
 
 
+@refusing
 def set_experiment(
     experiment_name: str | None = None,
     experiment_id: str | None = None,
@@ -100,6 +102,7 @@ def _is_deleted(what: str, identity: str) -> StateError:
     )
 
 
+@refusing
 def create_experiment(
     name: str,
     artifact_location: str | None = None,
@@ -130,6 +133,7 @@ def create_experiment(
     return target.declare_experiment(name, description=description, tags=check.tags(tags or {}))
 
 
+@refusing
 def set_experiment_tags(tags: Mapping[str, Any], *, experiment_id: str | None = None) -> None:
     """Set tags of the active experiment, or of the one with this id.
 
@@ -139,11 +143,13 @@ def set_experiment_tags(tags: Mapping[str, Any], *, experiment_id: str | None = 
     target.declare_experiment(_named(experiment_id), tags=check.tags(tags))
 
 
+@refusing
 def set_experiment_tag(key: str, value: Value, *, experiment_id: str | None = None) -> None:
     """Set one tag; see `set_experiment_tags`."""
     set_experiment_tags({key: value}, experiment_id=experiment_id)
 
 
+@refusing
 def delete_experiment_tag(key: str, *, experiment_id: str | None = None) -> None:
     """Remove a tag of the active experiment, or of the one with this id; there need be none."""
     tags = {check.key("tag", key): None}
@@ -155,6 +161,7 @@ def _named(identity: str | None) -> str:
     return target.active_experiment() if identity is None else search.get_experiment(identity).name
 
 
+@refusing
 def delete_experiment(experiment_id: str) -> None:
     """Hide an experiment and all its runs until `restore_experiment`.
 
@@ -167,6 +174,7 @@ def delete_experiment(experiment_id: str) -> None:
     _mark(search.get_experiment(experiment_id), "active", deleted=True)
 
 
+@refusing
 def restore_experiment(experiment_id: str) -> None:
     """Bring a deleted experiment back, with all its runs.
 

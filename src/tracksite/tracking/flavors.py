@@ -112,7 +112,9 @@ def named(name: object) -> Flavor:
     """Return a flavour by name; ArgumentError when there is none."""
     flavor = FLAVORS.get(str(name))
     if flavor is None:
-        raise ArgumentError(f"flavour {name!r} is not known: use one of {', '.join(FLAVORS)}.")
+        raise ArgumentError(
+            f"flavour {str(name)[:60]!r} is not known: use one of {', '.join(FLAVORS)}."
+        )
     return flavor
 
 

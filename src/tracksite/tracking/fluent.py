@@ -26,6 +26,7 @@ from tracksite.tracking import (
 )
 from tracksite.tracking.active import ActiveRun, exit_status
 from tracksite.tracking.capture import configure
+from tracksite.tracking.refusing import refusing
 from tracksite.tracking.target import (
     get_registry_uri,
     get_tracking_uri,
@@ -67,6 +68,7 @@ class _Thread(threading.local):
 thread = _Thread()
 
 
+@refusing
 def start_run(
     run_id: str | None = None,
     *,
@@ -218,6 +220,7 @@ def current_run() -> ActiveRun:
     return thread.stack[-1] if thread.stack else start_run()
 
 
+@refusing
 def delete_run(run_id: str) -> None:
     """Mark a run as deleted: it is hidden everywhere until `restore_run`.
 
@@ -233,6 +236,7 @@ def delete_run(run_id: str) -> None:
     target.store().write_patch(run_id, "run", {"deleted": True})
 
 
+@refusing
 def restore_run(run_id: str) -> None:
     """Bring a deleted run back.
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 FORMATS = {"png": "PNG", "jpg": "JPEG", "jpeg": "JPEG", "webp": "WEBP", "gif": "GIF", "bmp": "BMP"}
 _CHANNELS = (1, 3, 4)
+_OPAQUE = {"jpg", "jpeg"}
 _SHADES, _DEEP_SHADES = 1 << 8, 1 << 16
 _NUMBERS = {"F", "I", "I;16", "I;16L", "I;16B", "I;16N"}  # modes whose values are no shades yet
 
@@ -80,7 +81,8 @@ def _of_numbers(picture: Picture, suffix: str) -> Picture:
     deep = numbers.dtype.kind in "iu" and suffix == "png" and numbers.size > 0
     if deep and numbers.min() >= 0 and _SHADES <= numbers.max() < _DEEP_SHADES:
         return Image.fromarray(numbers.astype(np.uint16))
-    return Image.fromarray(pixels(numbers))
+    shades = Image.fromarray(pixels(numbers))
+    return shades.convert("RGB") if suffix in _OPAQUE else shades
 
 
 def _fitting(picture: Picture, suffix: str) -> Picture:
@@ -89,7 +91,7 @@ def _fitting(picture: Picture, suffix: str) -> Picture:
 
     if suffix in {"gif", "bmp"} and picture.mode == "LA":
         return picture.convert("RGBA")
-    if suffix not in {"jpg", "jpeg"} or picture.mode in {"L", "RGB"}:
+    if suffix not in _OPAQUE or picture.mode in {"L", "RGB"}:
         return picture
     if picture.has_transparency_data:
         seen = picture.convert("RGBA")

@@ -9,6 +9,7 @@ from tracksite.errors import ArgumentError, NotFoundError
 from tracksite.store.ids import model_id, new_run_id
 from tracksite.tracking import check, search, target, versions
 from tracksite.tracking.entities import ModelVersion, RegisteredModel
+from tracksite.tracking.refusing import refusing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,6 +33,7 @@ __all__ = [
 ]
 
 
+@refusing
 def create_registered_model(
     name: str, *, tags: Mapping[str, Any] | None = None, description: str | None = None
 ) -> RegisteredModel:
@@ -47,11 +49,12 @@ def create_registered_model(
 
 
 def _declare(name: str, fields: Mapping[str, Any]) -> None:
-    patch = {"name": _model_name(name), "deleted": False, **fields}
+    patch = {"name": model_name(name), "deleted": False, **fields}
     target.store(create=True).write_patch(model_id(name), "model", patch)
 
 
-def _model_name(name: object) -> str:
+def model_name(name: object) -> str:
+    """Return the name of a registered model, or raise ArgumentError."""
     checked = check.key("model", name)
     if set(checked) & set("/@:"):
         raise ArgumentError(
@@ -61,6 +64,7 @@ def _model_name(name: object) -> str:
     return checked
 
 
+@refusing
 def register_model(
     model_uri: str,
     name: str,
@@ -83,8 +87,10 @@ def register_model(
         ArgumentError: no such kind of URI, or a bad name.
         NotFoundError: the run, or the model in it, does not exist.
     """
+    name, texts = model_name(name), check.tags(tags or {})
+    if description is not None:
+        description = check.text("description", "", description, check.MAX_NOTES)
     run_id, path = versions.resolve(model_uri)
-    texts = check.tags(tags or {})
     if not any(row["path"].startswith(f"{path}/") for row in search.artifact_rows(run_id)):
         raise NotFoundError(
             f"run {run_id} has no model {path!r}: log_model(model, {path!r}) in that run first."
@@ -94,7 +100,7 @@ def register_model(
     if not any(model["name"] == name for model in search.registered_models(frame)):
         _declare(name, {})
     made = ModelVersion(
-        name=_model_name(name),
+        name=name,
         version=max((version.version for version in existing), default=0) + 1,
         current_stage="None",
         run_id=run_id,
@@ -109,6 +115,7 @@ def register_model(
     return made
 
 
+@refusing
 def transition_model_version_stage(
     name: str, version: int | str, stage: str, *, archive_existing_versions: bool = False
 ) -> ModelVersion:
@@ -139,6 +146,7 @@ def _patch_version(version: ModelVersion, fields: Mapping[str, Any]) -> None:
     target.store().write_patch(version.version_id, "model_version", patch)
 
 
+@refusing
 def update_model_version(name: str, version: int | str, description: str) -> ModelVersion:
     """Set the description of a version, in Markdown."""
     text = check.text("description", "", description, check.MAX_NOTES)
@@ -146,17 +154,20 @@ def update_model_version(name: str, version: int | str, description: str) -> Mod
     return versions.get_model_version(name, version)
 
 
+@refusing
 def set_model_version_tag(name: str, version: int | str, key: str, value: Value) -> None:
     """Set one tag of a version."""
     _patch_version(versions.get_model_version(name, version), {"tags": check.tags({key: value})})
 
 
+@refusing
 def delete_model_version_tag(name: str, version: int | str, key: str) -> None:
     """Remove a tag of a version; no error when there is none."""
     tags = {check.key("tag", key): None}
     _patch_version(versions.get_model_version(name, version), {"tags": tags})
 
 
+@refusing
 def update_registered_model(name: str, description: str) -> RegisteredModel:
     """Set the description of a registered model, in Markdown."""
     text = check.text("description", "", description, check.MAX_NOTES)
@@ -164,17 +175,20 @@ def update_registered_model(name: str, description: str) -> RegisteredModel:
     return versions.get_registered_model(name)
 
 
+@refusing
 def set_registered_model_tag(name: str, key: str, value: Value) -> None:
     """Set one tag of a registered model."""
     _declare(versions.get_registered_model(name).name, {"tags": check.tags({key: value})})
 
 
+@refusing
 def delete_registered_model_tag(name: str, key: str) -> None:
     """Remove a tag of a registered model; no error when there is none."""
     tags = {check.key("tag", key): None}
     _declare(versions.get_registered_model(name).name, {"tags": tags})
 
 
+@refusing
 def set_registered_model_alias(name: str, alias: str, version: int | str) -> None:
     """Point an alias, such as "champion", at a version; it points nowhere else then.
 
@@ -192,6 +206,7 @@ def set_registered_model_alias(name: str, alias: str, version: int | str) -> Non
     _declare(name, {"aliases": {checked: found.version_id}})
 
 
+@refusing
 def delete_registered_model_alias(name: str, alias: str) -> None:
     """Remove an alias; no error when there is none.
 
@@ -203,11 +218,13 @@ def delete_registered_model_alias(name: str, alias: str) -> None:
     )
 
 
+@refusing
 def delete_model_version(name: str, version: int | str) -> None:
     """Hide a version; its number is not given out again."""
     _patch_version(versions.get_model_version(name, version), {"deleted": True})
 
 
+@refusing
 def delete_registered_model(name: str) -> None:
     """Hide a registered model and its versions."""
     model = versions.get_registered_model(name)

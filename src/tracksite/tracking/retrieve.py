@@ -9,10 +9,12 @@ from tracksite.errors import ArgumentError, NotFoundError
 from tracksite.store import artifacts
 from tracksite.tracking import check, copies, search, target, versions
 from tracksite.tracking.entities import FileInfo
+from tracksite.tracking.refusing import refusing, understood
 
 __all__ = ["download_artifacts", "list_artifacts"]
 
 
+@refusing
 def list_artifacts(run_id: str, path: str | None = None) -> list[FileInfo]:
     """Return the files and folders directly below a folder of a run's artifacts, sorted.
 
@@ -33,6 +35,7 @@ def list_artifacts(run_id: str, path: str | None = None) -> list[FileInfo]:
     return [found[place] for place in sorted(found)]
 
 
+@refusing
 def download_artifacts(
     artifact_uri: str | None = None,
     *,
@@ -89,7 +92,8 @@ def _fetch(run_id: str, path: str | None, dst: str | os.PathLike[str] | None) ->
 
 def local_folder(uri: str | os.PathLike[str]) -> Path:
     """Return the folder that a `runs:/` or `models:/` URI, or a path, names."""
-    text = os.fspath(uri)
+    with understood("load_model"):
+        text = os.fspath(uri)
     if text.startswith(("runs:", "models:")):
         return _fetch(*versions.resolve(text), None)
     if not Path(text).is_dir():

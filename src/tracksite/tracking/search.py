@@ -8,6 +8,7 @@ from tracksite.errors import ArgumentError, NotFoundError
 from tracksite.store.ids import check_run_id, experiment_id
 from tracksite.tracking import check, mlflow_tags, target
 from tracksite.tracking.entities import Experiment, Run, RunData, RunInfo, RunInputs
+from tracksite.tracking.refusing import refusing
 from tracksite.tracking.warning import warn
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ def _run_row(run_id: str) -> dict[str, Any]:
     )
 
 
+@refusing
 def get_run(run_id: str) -> Run:
     """Return a run as it stands now, deleted ones too.
 
@@ -122,6 +124,7 @@ def pairs(items: Sequence[dict[str, str]] | None) -> dict[str, str]:
     return {item["key"]: item["text"] for item in items or ()}
 
 
+@refusing
 def get_parent_run(run_id: str) -> Run | None:
     """Return the run that a run is nested in, or None.
 
@@ -132,6 +135,7 @@ def get_parent_run(run_id: str) -> Run | None:
     return None if parent is None else get_run(parent)
 
 
+@refusing
 def get_metric_history(run_id: str, key: str) -> pl.DataFrame:
     """Return every point of one metric.
 
@@ -150,6 +154,7 @@ def get_metric_history(run_id: str, key: str) -> pl.DataFrame:
     return history(_snapshot([run_id]), run_id, key)
 
 
+@refusing
 def search_experiments(
     *,
     view_type: str | int = "active",
@@ -229,6 +234,7 @@ def matching(
     return frame[number].to_list()
 
 
+@refusing
 def get_experiment_by_name(name: str) -> Experiment | None:
     """Return the experiment of this name, or None, as MLflow does."""
     check.name("experiment", name)
@@ -238,6 +244,7 @@ def get_experiment_by_name(name: str) -> Experiment | None:
         return None
 
 
+@refusing
 def get_experiment(experiment_id: str) -> Experiment:
     """Return the experiment with this id.
 
@@ -296,6 +303,7 @@ def search_runs(
 ) -> list[Run]: ...
 
 
+@refusing
 def search_runs(
     experiment_ids: Sequence[str] | None = None,
     filter_string: str = "",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from tracksite.errors import ArgumentError, NotFoundError
 from tracksite.store.ids import experiment_id
 from tracksite.store.local import open_store, path_of
+from tracksite.tracking.refusing import refusing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +37,7 @@ _passed: dict[str, tuple[str, str | None]] = {}  # variable → what we put ther
 _used: ContextVar[str | None] = ContextVar("tracksite_store", default=None)
 
 
+@refusing
 def set_tracking_uri(uri: str | os.PathLike[str] | None) -> None:
     """Choose the store of the runs that start from now on, and of all queries.
 
@@ -86,6 +88,7 @@ def is_tracking_uri_set() -> bool:
     return bool(_chosen.uri or os.environ.get(STORE_VARIABLE))
 
 
+@refusing
 def set_registry_uri(uri: str | os.PathLike[str] | None) -> None:
     """Accept the store in use as the place of registered models, which it always is.
 

@@ -10,6 +10,7 @@ from tracksite.store.ids import check_run_id
 from tracksite.store.local import path_of
 from tracksite.tracking import check, search, target
 from tracksite.tracking.entities import ModelVersion, RegisteredModel
+from tracksite.tracking.refusing import refusing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -139,6 +140,7 @@ def versions_of(name: str) -> list[ModelVersion]:
     return found
 
 
+@refusing
 def search_model_versions(
     name: str | None = None,
     *,
@@ -175,6 +177,7 @@ def search_model_versions(
     return [found[number] for number in chosen][:max_results]
 
 
+@refusing
 def get_latest_versions(name: str, stages: list[str] | None = None) -> list[ModelVersion]:
     """Return the newest version in each stage that has one, or in each of `stages`.
 
@@ -189,6 +192,7 @@ def get_latest_versions(name: str, stages: list[str] | None = None) -> list[Mode
     return list(newest.values())
 
 
+@refusing
 def get_model_version(name: str, version: int | str) -> ModelVersion:
     """Return one version.
 
@@ -204,6 +208,7 @@ def get_model_version(name: str, version: int | str) -> ModelVersion:
     )
 
 
+@refusing
 def get_model_version_by_alias(name: str, alias: str) -> ModelVersion:
     """Return the version that an alias points at.
 
@@ -220,6 +225,7 @@ def get_model_version_by_alias(name: str, alias: str) -> ModelVersion:
     )
 
 
+@refusing
 def search_registered_models(
     *,
     filter_string: str | None = None,
@@ -261,6 +267,7 @@ def _registered_models() -> list[RegisteredModel]:
     ]
 
 
+@refusing
 def get_registered_model(name: str) -> RegisteredModel:
     """Return one registered model.
 

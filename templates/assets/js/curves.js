@@ -76,7 +76,8 @@
     const isShown = (one) => state.chosen.get(one.id) ?? (one.place < FIRST_LINES || one.selected);
     const anySelected = () => lines.some((one) => one.selected);
     const shownLines = (key) => lines.filter((one) => isShown(one) && one.curves.has(key));
-    const fullName = (one) => (one.runs > 1 ? `${one.name} (${one.runs} runs)` : one.name);
+    const isResumed = (one) => [...one.curves.values()].some(({ resumed }) => resumed !== undefined);
+    const fullName = (one) => `${one.name}${one.runs > 1 ? ` (${one.runs} runs)` : ""}${isResumed(one) ? " ↻" : ""}`;
 
     // What is drawn, what is not, and what the shades mean.
     function said() {
@@ -91,7 +92,8 @@
       const kept = !means && data.having > data.runs.length ? ` Curves are kept for the ${number(data.runs.length)} best of ${number(data.having)} runs.` : "";
       const kind = means ? "the best settings" : "them";
       const left = missing ? ` ${number(missing)} of the ${number(selected)} selected ${selected === 1 ? "run is" : "runs are"} not among ${kind}; ${missing === 1 ? "its page shows its" : "their pages show their"} curves.` : "";
-      return `${some}${kept}${left}`.trim();
+      const again = lines.some(isResumed) ? " ↻ marks runs that were resumed from an earlier step: of what was logged twice, the last is drawn." : "";
+      return `${some}${kept}${left}${again}`.trim();
     }
 
     // ---- controls
