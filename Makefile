@@ -12,7 +12,8 @@ ifneq ($(shell $(BIN)/python -c 'print(1)' 2>/dev/null),1)
 $(shell rm -f $(ENV))
 endif
 
-.PHONY: help env demo test lint format faults mounts bench bench-others integrations site lock vendor clean
+.PHONY: help env demo test lint format faults mounts bench bench-others integrations lowest site lock
+.PHONY: vendor clean
 
 help:
 	@echo "tracksite: from a checkout"
@@ -31,6 +32,7 @@ help:
 	@echo "                installs into .venv-others; make bench finds them there from then on"
 	@echo "  make integrations   train with every framework that has an integration, in an environment"
 	@echo "                of its own, .venv-integrations (PyTorch and Ray: about 3 GB)"
+	@echo "  make lowest   try the lowest versions that pyproject.toml allows, in .venv-lowest"
 	@echo "  make site     refresh site/ and docs/cli.md, which the tests hold to the code"
 	@echo "  make clean    remove .venv and everything made beside the code"
 	@echo
@@ -113,6 +115,20 @@ $(FRAMEWORKS)/.made: tests/integrations/requirements.txt pyproject.toml | $(ENV)
 integrations: $(FRAMEWORKS)/.made
 	$(FRAMEWORKS)/bin/python -m pytest tests/integrations --ignore-glob='*sklearn*' $(T)
 
+LOWEST := .venv-lowest
+
+$(LOWEST)/.made: pyproject.toml | $(ENV)
+	$(BIN)/uv venv -q --clear --python $(BIN)/python $(LOWEST)
+	$(BIN)/uv pip install -q --python $(LOWEST)/bin/python --resolution lowest-direct -e '.[all]' --group systems
+	@touch $@
+
+# A short way through everything that a floor could break; old libraries warn about newer ones.
+lowest: $(LOWEST)/.made
+	$(LOWEST)/bin/python -m pytest -W ignore tests/store/test_packs.py tests/query/test_curves.py \
+	  tests/tracking/test_search.py tests/tracking/test_roundtrip.py tests/tracking/test_models.py \
+	  tests/site/test_build.py tests/cli/test_runs.py tests/importers/test_folder.py \
+	  tests/mlflow_plugin/test_around.py $(T)
+
 site: $(ENV)
 	@rm -rf site
 	$(BIN)/tracksite build tests/golden/runs -o site
@@ -130,4 +146,4 @@ vendor: $(ENV)
 	$(BIN)/python tools/vendor.py
 
 clean:
-	rm -rf .venv .venv-others .venv-integrations .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
+	rm -rf .venv .venv-others .venv-integrations .venv-lowest .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import tomllib
+from pathlib import Path
+
 import mlflow
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModelStatus, Metric
 from mlflow.exceptions import MlflowException
 
-from tracksite.mlflow_plugin import model_registry_store, tracking_store
+from tracksite.errors import TracksiteError
+from tracksite.mlflow_plugin import LOWEST, model_registry_store, tracking_store
+from tracksite.mlflow_plugin.ledger import ledger_of
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # MLflow's own: stages are deprecated
 
 
 @pytest.fixture
 def uri(tmp_path):
-    """The URI of a new store."""
-    return f"tracksite:{tmp_path / 'runs'}"
+    """The URI of a new store, whose open runs are saved before it goes."""
+    yield f"tracksite:{tmp_path / 'runs'}"
+    ledger_of(tmp_path / "runs").close_all()
 
 
 @pytest.fixture
@@ -135,3 +141,20 @@ def test_a_trace_is_refused_in_words_and_its_run_says_so(client, uri):
     finally:
         mlflow.set_tracking_uri(before)
     assert client.get_run(run.info.run_id).data.tags["traces"] == "not kept"
+
+
+@pytest.mark.parametrize("store", [tracking_store, model_registry_store])
+def test_an_mlflow_that_is_too_old_is_told_apart_in_words(uri, monkeypatch, store):
+    """One sentence with the version, the lowest one and the command; no error of an import."""
+    monkeypatch.setattr("mlflow.version.VERSION", "2.22.1")
+    with pytest.raises(TracksiteError, match=r"MLflow 2\.22\.1 .* pip install 'mlflow>=3"):
+        store(uri)
+    monkeypatch.setattr("mlflow.version.VERSION", "4.0.0.dev0")
+    store(uri)
+
+
+def test_the_lowest_mlflow_is_the_one_that_is_required():
+    """What pyproject.toml requires and what the sentence says are one number."""
+    text = (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")
+    extras = tomllib.loads(text)["project"]["optional-dependencies"]
+    assert extras["mlflow"] == [f"mlflow-skinny>={'.'.join(map(str, LOWEST))}"]
