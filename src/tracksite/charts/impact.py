@@ -61,7 +61,7 @@ def _domain(slices: pl.DataFrame) -> tuple[float, float]:
     if not values:
         return 0.0, 1.0
     low, high = min(values), max(values)
-    margin = (high - low) * 0.05 or abs(high) * 0.05 or 1.0
+    margin = (high / 2 - low / 2) * 0.1 or abs(high) * 0.05 or 1.0  # halves: no overflow
     return low - margin, high + margin
 
 
