@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -17,22 +18,14 @@ def sheets(pdf: bytes, folder: Path) -> list[Image.Image]:
     """Return a picture of each sheet; skips the test where there is no poppler."""
     if not shutil.which("pdftoppm"):
         pytest.skip("there is no pdftoppm: apt install poppler-utils")
-    path = folder / "printed.pdf"
+    folder = Path(tempfile.mkdtemp(dir=folder))
+    path, prefix = folder / "printed.pdf", folder / "sheet"
     path.write_bytes(pdf)
-    prefix = folder / "sheet"
     subprocess.run(["pdftoppm", "-r", str(RESOLUTION), "-png", path, prefix], check=True)
     return [
         Image.open(io.BytesIO(it.read_bytes())).convert("RGB")
         for it in sorted(folder.glob("sheet-*.png"))
     ]
-
-
-def text(pdf: bytes) -> str:
-    """Return the words of a PDF; skips the test where there is no poppler."""
-    if not shutil.which("pdftotext"):
-        pytest.skip("there is no pdftotext: apt install poppler-utils")
-    command = ["pdftotext", "-layout", "-", "-"]
-    return subprocess.run(command, input=pdf, capture_output=True, check=True).stdout.decode()
 
 
 def share_of(colour: tuple[int, int, int], sheets: list[Image.Image], near: int = 40) -> float:
@@ -44,3 +37,8 @@ def share_of(colour: tuple[int, int, int], sheets: list[Image.Image], near: int 
             if max(abs(one - other) for one, other in zip(pixel, colour, strict=True)) <= near:
                 found += count
     return found / total
+
+
+def ink(sheets: list[Image.Image]) -> int:
+    """Return how many pixels are darker than a light grey."""
+    return sum(sum(sheet.convert("L").histogram()[:200]) for sheet in sheets)

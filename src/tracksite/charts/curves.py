@@ -92,8 +92,9 @@ def script_value(
     label, count}], means: [{setting, key, steps, values, low, high, counts, resumed}]}: `run`,
     `key` and `setting` are places in their lists; a value is null where it is not finite. Values
     have 7 significant digits, or as many of the range of their curve. `settings` is empty where
-    nothing has repeats; `low` and `high` are as `mean_curves` says, null for a curve of one run. `resumed` is there where a
-    curve went on from an earlier step, and is that step; of a mean, whether one of its curves did.
+    nothing has repeats; `low` and `high` are as `mean_curves` says, null for a curve of one run.
+    `resumed` is there where a curve went on from an earlier step, and is that step; of a mean,
+    whether one of its curves did.
     """
     points, resumed = curves.drawn(snapshot, run_ids, keys=wanted, width=WIDTH)
     parts = points.partition_by("run_id", "key", as_dict=True, maintain_order=True)

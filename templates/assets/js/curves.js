@@ -368,7 +368,8 @@
       load();
     }, { rootMargin: "300px" }).observe(section);
     const show = () => {
-      charts.forEach(({ plot }) => plot.setSize({ width: ON_PAPER, height: HEIGHT }));
+      // At once: uPlot draws after the event otherwise, and Firefox has taken its picture by then.
+      for (const { plot } of charts) plot.batch(() => plot.setSize({ width: ON_PAPER, height: HEIGHT }));
       return fit;
     };
     tracksite.onPrint({ load, show });

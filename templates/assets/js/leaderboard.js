@@ -203,10 +203,15 @@
       board.set({ filter: filter.value });
     });
     // Browsers fill fields in again after Back, or empty them: what is in force is what they show.
-    addEventListener("pageshow", () => {
+    // WebKit does so after it has told of the page.
+    const refill = () => {
       clearTimeout(waiting);
       filter.value = board.state.filter;
       tools();
+    };
+    addEventListener("pageshow", () => {
+      refill();
+      setTimeout(refill);
     });
     find("repeats")?.addEventListener("change", (event) => board.set({ repeats: event.target.checked }));
     find("clear").addEventListener("click", () => board.set({ selected: [] }));
