@@ -20,7 +20,7 @@ LONGEST = 300  # characters of a name that are read
 
 _CHUNK = re.compile(r"[^\W_]+")
 _PIECE = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+[0-9]*|[A-Z]+[0-9]*|[0-9]+|[^A-Za-z0-9]+")
-_MINUS = re.compile(r"^\s*[-−](?=[^\W\d_])")
+_MINUS = re.compile(r"^\s*[-−](?=[^\W\d_])|^\s*1\s+[-−]\s")
 _NUMBER = re.compile(r"[0-9]+\Z")
 _DIGITS = "0123456789"
 
