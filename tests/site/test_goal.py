@@ -78,7 +78,9 @@ def test_each_column_knows_its_better_end(built):
     script = (built / paths.experiment_page("guessed")).with_name("leaderboard.js").read_text()
     text = re.search(r"JSON\.parse\('(.*)'\)", script)[1]
     columns = json.loads(re.sub(r"\\(x3c|.)", lambda it: "<" if it[1] == "x3c" else it[1], text))
-    better = {it["label"]: it.get("better") for it in columns["columns"] if it["kind"] == "metric"}
+    metrics = [it for it in columns["columns"] if it["kind"] == "metric"]
+    assert metrics[-1]["label"] == "std_test_score"  # what is no goal stands behind
+    better = {it["label"]: it.get("better") for it in metrics}
     assert better == {
         "val_f1": "maximize",
         "val/box_loss": "minimize",

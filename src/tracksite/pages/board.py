@@ -14,6 +14,7 @@ from tracksite import schema
 from tracksite.charts.numbers import number
 from tracksite.query import leaderboard, long, standing
 from tracksite.query.goal import direction_of, directions
+from tracksite.query.metric_names import read
 from tracksite.query.syntax import DATASET_KEYS
 
 if TYPE_CHECKING:
@@ -231,8 +232,9 @@ def _columns(wide: pl.DataFrame, goal: Goal | None, seeds: Collection[str]) -> l
             return (0, first.index(column.id))
         kind = "seed" if column.id in seeds else column.kind
         if kind == "attribute":
-            return (1, kinds.index(kind), attributes.index(column.id))
-        return (1, kinds.index(kind), column.id)
+            return (1, kinds.index(kind), False, attributes.index(column.id))
+        aside = kind == "metric" and read(column.label).never  # a deviation, a time, a count
+        return (1, kinds.index(kind), aside, column.id)
 
     return sorted(kept, key=key)
 

@@ -14,6 +14,7 @@ from tracksite.pages import curves, files, notes, reproduce, shell
 from tracksite.pages.context import digest
 from tracksite.pages.hiding import IN_FILE
 from tracksite.pages.script import json_text
+from tracksite.query.metric_names import read
 from tracksite.query.standing import COUNTED
 
 if TYPE_CHECKING:
@@ -176,14 +177,17 @@ def _parent(facts: _Facts, run: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _children(facts: _Facts, run_id: str) -> dict[str, Any]:
-    """Return the children of a run, oldest first, and the metrics that most of them have."""
+    """Return the children of a run, oldest first, and the metrics that most of them have.
+
+    Those that measure something come before deviations, times and the like.
+    """
     rows = [facts.row(at) for at in reversed(facts.children.get(run_id, []))]
     values = [{it["key"]: it["last"] for it in row["metrics"]} for row in rows]
     counts: dict[str, int] = {}
     for metrics in values:
         for key in metrics:
             counts[key] = counts.get(key, 0) + 1
-    keys = sorted(counts, key=lambda key: (key.startswith("system/"), -counts[key], key))
+    keys = sorted(counts, key=lambda key: (read(key).never, -counts[key], key))
     shown = keys[:_CHILD_METRICS]
     return {
         "keys": shown,

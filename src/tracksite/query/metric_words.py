@@ -20,7 +20,7 @@ LONGEST = 300  # characters of a name that are read
 
 _CHUNK = re.compile(r"[^\W_]+")
 _PIECE = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+[0-9]*|[A-Z]+[0-9]*|[0-9]+|[^A-Za-z0-9]+")
-_MINUS = re.compile(r"^\s*[-−](?=[^\W\d_])")
+_MINUS = re.compile(r"^\s*[-−](?=[^\W\d_])|^\s*1\s+[-−]\s")
 _NUMBER = re.compile(r"[0-9]+\Z")
 _DIGITS = "0123456789"
 
@@ -81,7 +81,7 @@ class Table:
     prepositions: frozenset[str]
     words: frozenset[str]  # all that stand in any wording
     affixes: frozenset[str]  # that are written in one with a metric: valloss, aucmean
-    longest: int  # words of a wording
+    longest: Mapping[str, int]  # first word → words of the longest wording that begins so
 
 
 def items(metric: str) -> tuple[Item, ...]:
@@ -90,7 +90,8 @@ def items(metric: str) -> tuple[Item, ...]:
     words = _words(metric)
     numbers = tuple("#" if _NUMBER.match(word) else word for word in words)
     while at < len(words):
-        for end in range(min(at + known.longest, len(words)), at, -1):
+        longest = known.longest.get(words[at], 0)
+        for end in range(min(at + longest, len(words)), at, -1):
             place = slice(at, end)
             meaning = known.meanings.get(words[place]) or known.meanings.get(numbers[place])
             if meaning is not None:
@@ -171,7 +172,7 @@ def table() -> Table:
         frozenset(word for (word,) in _wordings(modifiers["prepositions"])),
         frozenset(word for words in meanings for word in words),
         frozenset(word for word in single if len(word) > 1),
-        max(map(len, meanings)),
+        {words[0]: len(words) for words in sorted(meanings, key=len)},
     )
 
 
