@@ -43,6 +43,12 @@ AWKWARD = {
         (0.8, {"params": {"lr": "2", "seed": "0"}}),
         (0.9, {"params": {"lr": "2", "seed": "1"}}),
     ],
+    "a failed repeat": [
+        (0.8, {"name": "!", "params": {"lr": "1", "seed": "0"}}),
+        (0.1, {"status": "failed", "params": {"lr": "1", "seed": "1"}}),
+        (0.9, {"status": "killed", "params": {"lr": "3", "seed": "0"}}),
+        (0.7, {"params": {"lr": "2", "seed": "0"}}),
+    ],
     "nothing finished": [(0.5, {"status": "failed"}), (0.9, {"status": "killed"})],
 }
 
@@ -147,3 +153,28 @@ def test_run_pages_say_the_ranks_that_the_leaderboard_has(made, page):
             page.goto((folder / "site" / run_page(run["run_id"])).as_uri())
             shown = page.locator("[data-standing=rank] .stat-value").inner_text()
             assert shown.split(" ")[0] == str(run["rank"] or "–"), (name, run["name"])
+
+
+@pytest.mark.parametrize("name", ["failed", "rounding", "ties", "a failed repeat", "odd values"])
+def test_rows_stand_alike_with_and_without_javascript(made, new_page, name):
+    """Runs without a rank come last and equal ones stay in their order, drawn by either."""
+    folder, _ = made
+    found = []
+    for scripts in (False, True):
+        page = new_page(java_script_enabled=scripts)
+        page.goto((folder / "site" / experiment_page(name)).as_uri())
+        if scripts:
+            page.get_by_text(f"{len(AWKWARD[name])} of {len(AWKWARD[name])} runs").wait_for()
+        found.append(page.locator(".board-table tbody tr:not(.spacer) .name").all_inner_texts())
+    assert found[0] == found[1]
+
+
+def test_a_setting_stands_by_the_mean_of_its_runs_that_count(made, page):
+    """Grouped, a failed repeat spoils no mean, and a setting without a ranked run comes last."""
+    folder, _ = made
+    page.goto((folder / "site" / experiment_page("a failed repeat")).as_uri())
+    page.get_by_label("Group repeats").check()
+    rows = page.locator(".board-table tbody tr:not(.spacer)")
+    rows.filter(has_text="2 repeats").wait_for()
+    values = page.locator(".board-table tbody tr:not(.spacer) td.bar").all_inner_texts()
+    assert values == ["0.8", "0.7", "0.9"]

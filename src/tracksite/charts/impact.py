@@ -22,6 +22,7 @@ _PER_CENT = ".0%"
 _NUMBER = ".5~g"
 _SLICE_FIELDS = ("level", "position", "count", "settings", "mean", "low", "high")
 _LIKELY = 0.05  # from this p on a bar is pale: it may be chance
+_LEAST_P = 0.001  # smaller ones are not told apart in a label
 _LABEL = 84  # pixels beside the longest bar, for what is written there
 _LARGEST = sys.float_info.max
 _ROW = 24  # height of a bar and its gap, in pixels
@@ -93,7 +94,8 @@ def _effects_spec() -> Mapping[str, Any]:
             alt.Tooltip("units:Q", title="n"),
         ],
     )
-    label = f"format(datum.share, '{_PER_CENT}') + ', p ' + format(datum.p, '.1~g')"
+    p = f"(datum.p < {_LEAST_P} ? '< {_LEAST_P}' : format(datum.p, '.2~g'))"
+    label = f"format(datum.share, '{_PER_CENT}') + ', p ' + {p}"
     labels = (
         bars.transform_calculate(label=label).mark_text(align="left", dx=4).encode(text="label:N")
     )
@@ -120,7 +122,7 @@ def _slice_spec() -> Mapping[str, Any]:
             alt.Tooltip("settings:Q", title="settings"),
         ],
     )
-    mean = alt.Y("mean:Q", title="$metric").scale(zero=False, domain=["$low", "$high"])
+    mean = alt.Y("mean:Q", title="$metric").scale(zero=False, nice=False, domain=["$low", "$high"])
     mean = mean.axis(tickCount=5, format=_NUMBER)
     intervals = base.mark_rule(strokeWidth=2, clip=True).encode(y=alt.Y("low:Q"), y2="high:Q")
     line = base.mark_line(strokeWidth=1, strokeDash=[3, 3], tooltip=None).encode(y=mean)

@@ -217,7 +217,10 @@ def _ranked(runs: pl.DataFrame, goal: Goal | None) -> pl.DataFrame:
     ranked = standing.rank(runs, goal.metric, goal.direction)
     ranks = ranked.select("run_id", "rank").with_row_index("place")
     joined = wide.join(ranks, on="run_id", how="left", maintain_order="left")
-    return joined.sort("place", nulls_last=True, maintain_order=True).drop("place")
+    metric = pl.col(f"metrics.{goal.metric}")
+    unranked = pl.when(metric.is_not_nan()).then(-goal.sign * metric)
+    others = [unranked] if f"metrics.{goal.metric}" in wide.columns else []
+    return joined.sort("place", *others, nulls_last=True, maintain_order=True).drop("place")
 
 
 def _columns(wide: pl.DataFrame, goal: Goal | None, seeds: Collection[str]) -> list[Column]:
