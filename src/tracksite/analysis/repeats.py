@@ -80,7 +80,7 @@ def settings(runs: pl.DataFrame, seed_params: Collection[str] = SEED_PARAMS) -> 
     Numbers are equal by value ("0.1" and "0.10"), whole ones exactly, however large. A run that
     logged no param at all is a setting of its own: nothing says what it shares with another.
     """
-    text = numbers.alike(pl.col("text")).fill_null("")
+    text = numbers.alike(pl.col("text"), pl.col("number")).fill_null("")
     parts = (pl.col("key"), text)
     measures = (part.str.len_bytes().cast(pl.String) + ":" + part for part in parts)
     items = varied(runs, seed_params).select("run_id", "key", item=pl.concat_str(*measures))
