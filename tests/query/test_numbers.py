@@ -87,7 +87,7 @@ def test_columns_compare_as_the_numbers_do(texts, value):
             for sign in (operator.lt, operator.le, operator.gt, operator.ge)
         ),
         among=numbers.among(cells, [value, 5]),
-        alike=numbers.alike(cells),
+        alike=numbers.alike(cells, numbers.doubles(cells)),
     )
     for row, number in zip(frame.iter_rows(named=True), known, strict=True):
         assert row["lt"] == (None if number is None else number < value)

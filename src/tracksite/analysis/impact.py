@@ -185,7 +185,8 @@ def _cells(runs: pl.DataFrame, goal: Goal, seed_params: Collection[str]) -> pl.D
     texts = items.with_columns(
         pl.col("text").fill_null(""), numeric=pl.col("number").is_not_null().all().over("param")
     )
-    return texts.with_columns(alike=numbers.alike(pl.col("text"))).with_columns(level=_level())
+    alike = numbers.alike(pl.col("text"), pl.col("number"))
+    return texts.with_columns(alike=alike).with_columns(level=_level())
 
 
 def _level() -> pl.Expr:

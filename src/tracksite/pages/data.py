@@ -75,7 +75,7 @@ def _standing(experiment: Experiment) -> str:
 
 
 def _params(run: pl.DataFrame) -> dict[str, str]:
-    return dict(long.params(run).select("key", "text").iter_rows())
+    return dict(long.texts(run).select("key", "text").iter_rows())
 
 
 def _twin(experiment: Experiment) -> str:
@@ -102,7 +102,7 @@ def _rows(experiment: Experiment) -> list[dict[str, Any]]:
     shown = experiment.runs.filter(experiment.runs["run_id"].is_in(lists[0]))
     summaries = long.metrics(shown)
     odd = set(summaries.filter(~summaries["last"].is_finite())["run_id"])
-    params, metrics = _by_run(long.params(shown), "text"), _by_run(summaries, "last")
+    params, metrics = _by_run(long.texts(shown), "text"), _by_run(summaries, "last")
     found = []
     for row in zip(*lists, strict=True):
         run_id = row[0]

@@ -108,7 +108,8 @@ def _label(measured: pl.DataFrame, run_id: str, seed_params: Collection[str]) ->
     """Return what tells the setting of this run from those of the others, "" where nothing does."""
     params = standing.varied(measured, seed_params)
     kinds = params.group_by("key").agg(
-        differ=(numbers.alike(pl.col("text")).n_unique() > 1) | (pl.len() < measured.height)
+        differ=(numbers.alike(pl.col("text"), pl.col("number")).n_unique() > 1)
+        | (pl.len() < measured.height)
     )
     keys = kinds.filter("differ")["key"].sort().to_list()
     own = dict(params.filter(pl.col("run_id") == run_id).select("key", "text").iter_rows())

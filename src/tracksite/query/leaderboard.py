@@ -44,7 +44,7 @@ def wide(runs: pl.DataFrame) -> pl.DataFrame:
     """
     rows = runs.with_columns(run_id=pl.int_range(pl.len()))  # numbers join faster than ids
     families = [
-        _spread(runs.height, long.params(rows), "text", "params."),
+        _spread(runs.height, long.texts(rows), "text", "params."),
         _spread(runs.height, long.metrics(rows), "last", "metrics."),
         _spread(runs.height, long.tags(rows), "text", "tags."),
     ]

@@ -12,7 +12,6 @@ from tracksite.query.syntax import DATASET_KEYS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-PARAM_FIELDS = ("key", "text", "number")
 TAG_FIELDS = ("key", "text")
 METRIC_FIELDS = (
     "key",
@@ -28,6 +27,11 @@ METRIC_FIELDS = (
 )
 
 
+def texts(runs: pl.DataFrame) -> pl.DataFrame:
+    """Return `run_id, key, text`: one row per run and param, in the order of `params`."""
+    return _long(runs, "params", ("key", "text"))
+
+
 def params(runs: pl.DataFrame) -> pl.DataFrame:
     """Return `run_id, key, text, number`: one row per run and param.
 
@@ -35,8 +39,7 @@ def params(runs: pl.DataFrame) -> pl.DataFrame:
     number that the text spells, null where it spells none; the parts of older releases went by
     another rule.
     """
-    found = _long(runs, "params", ("key", "text"))
-    return found.with_columns(number=numbers.doubles(pl.col("text")))
+    return texts(runs).with_columns(number=numbers.doubles(pl.col("text")))
 
 
 def metrics(runs: pl.DataFrame) -> pl.DataFrame:

@@ -23,11 +23,16 @@ def doubles(texts: pl.Expr) -> pl.Expr:
     return pl.when(numbers.is_finite()).then(numbers)
 
 
-def alike(texts: pl.Expr) -> pl.Expr:
-    """Return one text for all that spell the same number ("0.1", "0.10"), others as they are."""
-    whole = _each(texts, str, pl.String())
-    number = doubles(texts)
-    unsigned = pl.when(number == 0).then(0.0).otherwise(number)  # as -0 is 0
+def alike(texts: pl.Expr, known: pl.Expr) -> pl.Expr:
+    """Return one text for all that spell the same number ("0.1", "0.10"), others as they are.
+
+    Args:
+        texts: any.
+        known: their `doubles`.
+    """
+    large = pl.when(known.abs() >= schema.EXACT).then(texts)
+    whole = _said_of(large, str, pl.String())
+    unsigned = pl.when(known == 0).then(0.0).otherwise(known)  # as -0 is 0
     return pl.coalesce(whole, unsigned.cast(pl.String), texts)
 
 
@@ -58,12 +63,15 @@ def _large(texts: pl.Expr) -> pl.Expr:
 
 def _each(texts: pl.Expr, of: Callable[[float], Any], kind: pl.DataType) -> pl.Expr:
     """Return what a function says of each number that a double may not hold, null for others."""
+    return _said_of(_large(texts), of, kind)
 
+
+def _said_of(large: pl.Expr, of: Callable[[float], Any], kind: pl.DataType) -> pl.Expr:
     def said(text: str) -> Any:  # noqa: ANN401 - what the function says
         number = schema.number(text)
         return None if number is None else of(number)
 
-    return _large(texts).map_elements(said, return_dtype=kind)
+    return large.map_elements(said, return_dtype=kind)
 
 
 def _places(texts: pl.Series) -> pl.Series:

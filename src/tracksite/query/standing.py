@@ -141,7 +141,7 @@ def _seed_keys(params: pl.DataFrame, seed_params: Collection[str]) -> list[str]:
 
 def _texts(runs: pl.DataFrame, params: pl.DataFrame) -> pl.Series:
     """Return of each run these params as one text, "" where it has none; the fold sorted them."""
-    parts = (pl.col("key"), numbers.alike(pl.col("text")).fill_null(""))
+    parts = (pl.col("key"), numbers.alike(pl.col("text"), pl.col("number")).fill_null(""))
     measures = (part.str.len_bytes().cast(pl.String) + ":" + part for part in parts)
     items = params.select("run_id", item=pl.concat_str(*measures))
     told = items.group_by("run_id", maintain_order=True).agg(text=pl.col("item").str.join())
