@@ -79,9 +79,9 @@ def test_the_mask_is_the_same_each_time(run, tmp_path):
 
 
 def test_what_the_settings_allow_is_shown(run, tmp_path):
-    """A name, a text or a path in `allow` is no secret, and nothing is told of it."""
+    """A name, a text or a path in `no_secrets` is no secret, and nothing is told of it."""
     allow = ["password", "notes.md", "hunter2222"]
-    settings = config.parse({"secrets": {"allow": allow}})
+    settings = config.parse({"no_secrets": allow})
     report = build("runs", tmp_path / "site", settings=settings)
     assert report.masked == ()
     assert TOKEN in (tmp_path / f"site/runs/{run.run_id}/artifacts/notes.md").read_text()
@@ -110,7 +110,7 @@ def test_the_command_line_names_the_places(run, tmp_path):
     done = CliRunner().invoke(app, ["build", "runs", "-o", str(tmp_path / "site")])
     assert done.exit_code == 0
     assert f"{run.run_id[:8]} params.password: the name says so" in done.output
-    assert "[secrets]" in done.output
+    assert "no_secrets" in done.output
     told = CliRunner().invoke(app, ["build", "runs", "-o", str(tmp_path / "two"), "--json"])
     assert "params.password" in told.output
     assert "hunter2222" not in done.output + told.output

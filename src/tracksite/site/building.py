@@ -78,7 +78,7 @@ def build(
     if same and _up_to_date(site, old.files):
         return report(site, old, unchanged=tuple(old.files))
     snapshot = store.snapshot()
-    folded, masked = publishable(settled(fold(snapshot)), settings.secrets.allow)
+    folded, masked = publishable(settled(fold(snapshot)), settings.no_secrets)
     context = Context(snapshot, folded, settings, store.root / "artifacts")
     todo = plan(context, site, old, key, force=force)
     target = Manifest(__version__, state, key, snapshot.problems, masked)

@@ -41,7 +41,7 @@ def publishable(
 
     Args:
         folded: what `query.lifecycle.settled` returned.
-        allow: names and texts that are no secrets: `[secrets] allow` of the settings.
+        allow: names and texts that are no secrets: `no_secrets` of the settings.
 
     Of a run whose secrets stand under a name that says so, they are masked in all of its texts. The
     names of metrics stay as they are: points are found by them.
