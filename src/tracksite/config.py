@@ -59,18 +59,6 @@ class ArtifactSettings:
 
 
 @dataclass(frozen=True)
-class SecretSettings:
-    """The table `[secrets]`.
-
-    Attributes:
-        allow: what is no secret though it looks like one: names of params and tags, texts, and
-            paths of artifacts. Everything else that looks like a secret is shown as ***.
-    """
-
-    allow: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class Settings:
     """All of `tracksite.toml`.
 
@@ -81,8 +69,9 @@ class Settings:
             each other relatively and need none.
         seed_params: params that only repeat a run; runs that differ in nothing else are repeats
             of one setting and are shown as mean ± interval.
+        no_secrets: what is no secret though it looks like one: names of params and tags, texts,
+            and paths of artifacts. Whatever else looks like a secret is shown as ***.
         artifacts: see ArtifactSettings.
-        secrets: see SecretSettings.
         experiments: experiment's name → ExperimentSettings.
     """
 
@@ -90,8 +79,8 @@ class Settings:
     description: str = ""
     base_url: str | None = None
     seed_params: tuple[str, ...] = SEED_PARAMS
+    no_secrets: tuple[str, ...] = ()
     artifacts: ArtifactSettings = field(default_factory=ArtifactSettings)
-    secrets: SecretSettings = field(default_factory=SecretSettings)
     experiments: Mapping[str, ExperimentSettings] = field(default_factory=dict)
 
 
@@ -209,10 +198,6 @@ def _artifacts(where: str, value: object) -> ArtifactSettings:
     return ArtifactSettings(**_table(_tables(where, value), {"max_bytes": _bytes}, where))
 
 
-def _secrets(where: str, value: object) -> SecretSettings:
-    return SecretSettings(**_table(_tables(where, value), {"allow": _names}, where))
-
-
 def _experiments(where: str, value: object) -> dict[str, ExperimentSettings]:
     return {
         name: ExperimentSettings(**_experiment(f"{where}.{name}", table))
@@ -238,7 +223,7 @@ _SITE: dict[str, Callable[[str, object], Any]] = {
     "description": _text,
     "base_url": _url,
     "seed_params": _names,
+    "no_secrets": _names,
     "artifacts": _artifacts,
-    "secrets": _secrets,
     "experiments": _experiments,
 }

@@ -24,6 +24,7 @@ train()
 """
 CONFIG = """
 lr: 0.1
+hub: {token: plain7word}
 double: ${lr}
 hydra:
   callbacks:
@@ -42,5 +43,7 @@ def test_a_job_that_fails_is_a_failed_run(tmp_path):
     (run,) = tracksite.search_runs(search_all_experiments=True, output_format="list")
     assert (run.info.run_name, run.info.status) == ("mine", "failed")
     assert "RuntimeError: no convergence" in run.info.error
-    assert run.data.params == {"lr": "0.1", "double": "0.1"}
+    assert run.data.params == {"lr": "0.1", "double": "0.1", "hub/token": "***"}
+    kept = tracksite.artifacts.load_text(f"runs:/{run.info.run_id}/config.yaml")
+    assert "plain7word" not in kept
     assert run.data.metrics == {"loss": 1.0}

@@ -75,6 +75,20 @@ def test_settings_that_cannot_be_kept_are_warnings():
     assert tracksite.get_run(run.run_id).data.params == {"lr": "0.1", "a/b": "1", "a/c": "{}"}
 
 
+def test_secrets_among_settings_are_masked():
+    """What a framework was given is kept but for passwords and tokens, nested ones too."""
+    with tracksite.start_run() as run:
+        settings = {"lr": 0.1, "hub_token": "x", "db": {"password": 1234, "max_tokens": 5}}
+        runs.log_settings(run, settings)
+    params = tracksite.get_run(run.run_id).data.params
+    assert params == {
+        "lr": "0.1",
+        "hub_token": "***",
+        "db/password": "***",
+        "db/max_tokens": "5",
+    }
+
+
 def test_what_is_no_number_is_no_metric():
     """Of what a framework reports, single numbers are kept and nothing else, without a word."""
     with tracksite.start_run() as run:

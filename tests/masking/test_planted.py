@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 
+import polars as pl
 import pytest
 
 import tracksite
@@ -127,9 +128,14 @@ def _in_store(folder):
 
 
 def _in_site(folder):
-    """The text of every file of a site."""
+    """All that the files of a site say; tables as their rows."""
     files = [path for path in folder.rglob("*") if path.is_file()]
-    return "\n".join(path.read_bytes().decode(errors="replace") for path in files)
+    return "\n".join(
+        str(pl.read_parquet(path).to_dicts())
+        if path.suffix == ".parquet"
+        else path.read_bytes().decode(errors="replace")
+        for path in files
+    )
 
 
 def _standing(secrets, text):

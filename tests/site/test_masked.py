@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import polars as pl
 import pytest
 from click.testing import CliRunner
 
@@ -28,8 +29,14 @@ def run():
 
 
 def _text(site):
+    """All that the files of a site say; tables as their rows."""
     files = [path for path in site.rglob("*") if path.is_file()]
-    return "\n".join(path.read_bytes().decode(errors="replace") for path in files)
+    return "\n".join(
+        str(pl.read_parquet(path).to_dicts())
+        if path.suffix == ".parquet"
+        else path.read_bytes().decode(errors="replace")
+        for path in files
+    )
 
 
 def test_pages_and_data_show_stars(run, tmp_path):
@@ -79,9 +86,9 @@ def test_the_mask_is_the_same_each_time(run, tmp_path):
 
 
 def test_what_the_settings_allow_is_shown(run, tmp_path):
-    """A name, a text or a path in `allow` is no secret, and nothing is told of it."""
+    """A name, a text or a path in `no_secrets` is no secret, and nothing is told of it."""
     allow = ["password", "notes.md", "hunter2222"]
-    settings = config.parse({"secrets": {"allow": allow}})
+    settings = config.parse({"no_secrets": allow})
     report = build("runs", tmp_path / "site", settings=settings)
     assert report.masked == ()
     assert TOKEN in (tmp_path / f"site/runs/{run.run_id}/artifacts/notes.md").read_text()
@@ -105,12 +112,34 @@ def test_names_in_paths_are_masked_alike_for_all_runs(tmp_path):
     assert (artifact["path"], published.read_text()) == ("***", "x")
 
 
+def test_names_that_differ_in_their_secrets_alone_stay_apart(tmp_path):
+    """No two experiments, models, params, artifacts or data sets become one by the mask."""
+    other = TOKEN[:-1] + "9"
+    for token in (TOKEN, other):
+        with tracksite.start_run(experiment=token, run_name=token) as begun:
+            begun.log_params({TOKEN: 1, other: 2})
+            begun.set_tags({TOKEN: "a", other: "b"})
+            for name in (TOKEN, other):
+                begun.log_text(name[-1], f"files/{name}")
+                begun.log_input({"a": [1]}, name=name, source="x")
+            begun.log_metric("loss", 1.0)
+        tracksite.register_model(f"runs:/{begun.run_id}/files", token)
+    report = build("runs", tmp_path / "site")
+    assert report.problems == ()
+    assert len(list((tmp_path / "site/experiments").iterdir())) == 2
+    told = json.loads((tmp_path / f"site/runs/{begun.run_id}/run.json").read_text())
+    assert [it["key"] for it in told["params"]] == ["***", "*** (2)"]
+    assert [it["path"] for it in told["artifacts"]] == ["files/***", "files/*** (2)"]
+    assert TOKEN not in _text(tmp_path / "site")
+    assert other not in _text(tmp_path / "site")
+
+
 def test_the_command_line_names_the_places(run, tmp_path):
     """`tracksite build` prints run, place and reason; `--json` has them too, the secret neither."""
     done = CliRunner().invoke(app, ["build", "runs", "-o", str(tmp_path / "site")])
     assert done.exit_code == 0
     assert f"{run.run_id[:8]} params.password: the name says so" in done.output
-    assert "[secrets]" in done.output
+    assert "no_secrets" in done.output
     told = CliRunner().invoke(app, ["build", "runs", "-o", str(tmp_path / "two"), "--json"])
     assert "params.password" in told.output
     assert "hunter2222" not in done.output + told.output

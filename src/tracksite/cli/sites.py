@@ -112,7 +112,7 @@ def tell_masked(report: BuildReport) -> None:
         say(f"  {it.run_id[:8]} {it.place}: {it.why}")
     if len(report.masked) > _MOST_WARNINGS:
         say(f"  and {len(report.masked) - _MOST_WARNINGS} more; --json names all of them.")
-    say("Name what is no secret in `allow` of the table [secrets] in tracksite.toml.")
+    say("Name what is no secret in `no_secrets` of tracksite.toml.")
 
 
 def warn(report: BuildReport) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import traceback
 from typing import TYPE_CHECKING, Any
 
+from tracksite.integrations.captured import masked
 from tracksite.integrations.runs import Session, log_settings, needs
 from tracksite.tracking.fluent import ActiveRun, start_run
 
@@ -53,8 +54,8 @@ class TracksiteCallback(Callback):
         self._run = start_run(**options, nested=True)
         own = OmegaConf.masked_copy(config, [key for key in config if key != "hydra"])
         log_settings(self._run, OmegaConf.to_container(own, resolve=True))
-        self._run.log_text(OmegaConf.to_yaml(own), "config.yaml")
-        self._run.set_tag("hydra.overrides", " ".join(config.hydra.overrides.task))
+        self._run.log_text(masked(OmegaConf.to_yaml(own)), "config.yaml")
+        self._run.set_tag("hydra.overrides", masked(" ".join(config.hydra.overrides.task)))
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **_: Any) -> None:
         """End a job's run as the job ended."""

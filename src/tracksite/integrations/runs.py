@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tracksite.errors import ArgumentError, StateError, StoreError
 from tracksite.integrations import INTEGRATIONS
+from tracksite.integrations.captured import masked_settings
 from tracksite.schema import TRAINING_GOAL_TAG
 from tracksite.tracking.fluent import ActiveRun, active_run, start_run
 
@@ -115,8 +116,11 @@ def detached(**options: Any) -> ActiveRun:
 
 
 def log_settings(run: ActiveRun, settings: Mapping[str, Any]) -> None:
-    """Log params from nested settings; those that the run cannot take cost one warning."""
-    params, refused = flat(settings), []
+    """Log params from nested settings, with secrets masked.
+
+    Those that the run cannot take cost one warning.
+    """
+    params, refused = masked_settings(flat(settings)), []
     try:
         run.log_params(params)
     except ArgumentError:  # at least one, and then none was logged

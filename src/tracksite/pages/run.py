@@ -30,7 +30,7 @@ _DIFF_LINES = 200
 def pages(context: Context) -> Iterator[Page]:
     """Return the pages of all runs, oldest first, and of runs of which only damage is left."""
     facts = _Facts(context)
-    limit, allow = context.settings.artifacts.max_bytes, context.settings.secrets.allow
+    limit, allow = context.settings.artifacts.max_bytes, context.settings.no_secrets
     columns = context.runs.select("run_id", "parent_run_id", "artifacts", "git_diff")
     for at, (run_id, parent, artifacts, diff) in reversed(list(enumerate(columns.iter_rows()))):
         folder = context.artifacts / run_id
@@ -147,7 +147,7 @@ def _gallery(context: Context, run: Mapping[str, Any]) -> files.Gallery:
         run["artifacts"],
         context.artifacts / run_id,
         settings.artifacts.max_bytes,
-        settings.secrets.allow,
+        settings.no_secrets,
     )
     secret = frozenset(file.path for file in gallery.files if file.secret)
     context.once(_secret_files_name(run_id), lambda: secret)
@@ -213,7 +213,7 @@ def _twin(facts: _Facts, at: int) -> str:
     """Return run.json: the folded row, with times as text and links to what is published."""
     run = facts.row(at)
     context = facts.context
-    limit, allow = context.settings.artifacts.max_bytes, context.settings.secrets.allow
+    limit, allow = context.settings.artifacts.max_bytes, context.settings.no_secrets
     published = files.listed(run["run_id"], run["artifacts"], limit, allow)
     hidden = _secret_files(context, run)
     targets = {file.path: file.target for file in published if file.path not in hidden}

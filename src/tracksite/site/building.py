@@ -81,7 +81,7 @@ def build(
         return report(site, old, unchanged=tuple(old.files))
     snapshot = store.snapshot()
     _refuse_unreadable(store, snapshot)
-    folded, masked = publishable(settled(fold(snapshot)), settings.secrets.allow)
+    folded, masked = publishable(settled(fold(snapshot)), settings.no_secrets)
     context = Context(snapshot, folded, settings, store.root / "artifacts")
     todo = plan(context, site, old, key, force=force)
     target = Manifest(__version__, state, key, snapshot.problems, masked)

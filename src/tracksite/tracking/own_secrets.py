@@ -12,7 +12,7 @@ from tracksite.masking.names import HARD, SOFT, kind
 from tracksite.masking.spans import worth_knowing
 from tracksite.masking.words import mask_words, secrets_of
 
-_UNMASKED = "[left out: its secrets could not be masked]"
+UNMASKED = "[left out: its secrets could not be masked]"
 
 
 def masked(text: str) -> str:
@@ -22,9 +22,9 @@ def masked(text: str) -> str:
     and what is masked of the command line, go wherever they stand. Nothing is raised.
     """
     try:
-        return _masked(text, _known())
+        return _masked(text, known())
     except Exception:  # noqa: BLE001 - a training goes on, and what cannot be masked is not kept
-        return _UNMASKED
+        return UNMASKED
 
 
 @lru_cache(8)  # runs of a process share their diff, their remote and their branch
@@ -32,11 +32,12 @@ def _masked(text: str, known: frozenset[str]) -> str:
     return mask_text(text, known)
 
 
-def _known() -> frozenset[str]:
-    known = of_environment()
+def known() -> frozenset[str]:
+    """Return the secrets of this process: of its environment and its command line."""
+    own = of_environment()
     words = list(getattr(sys, "orig_argv", ()))
-    on_line = secrets_of(words, mask_words(words, known))
-    return known | {secret for secret in on_line if worth_knowing(secret)}
+    on_line = secrets_of(words, mask_words(words, own))
+    return own | {secret for secret in on_line if worth_knowing(secret)}
 
 
 def of_environment() -> frozenset[str]:
