@@ -42,6 +42,7 @@ IMAGE_SEGMENTS = 1000  # that stand before the size in a JPEG
 DRAWING_BYTES = 200_000  # of an SVG that stands in the page itself
 DRAWING_NODES = 100_000  # that a browser draws of it, each one as often as it is referred to
 DRAWING_DEPTH = 100
+DIFF_CHARACTERS = 100_000  # of its first lines, one of which may be a whole file
 NOTES_CHARACTERS = 100_000  # of Markdown, which takes some 30 µs for each in the worst case
 
 # --- Vega-Lite figures, which a browser computes -------------------------------------------------

@@ -39,7 +39,7 @@ def visible(text: str) -> str:
 
     Tabs and line ends stay.
     """
-    if text.isascii() and text.isprintable():
+    if (text.isascii() and text.isprintable()) or not _ANY.search(text):
         return text
     return _FIND.sub(_shown, text)
 

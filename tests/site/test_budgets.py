@@ -29,6 +29,8 @@ from tracksite import budgets
 from tracksite.budgets import OverBudgetError
 from tracksite.pages import csv_head, drawings, images, specs, tables, texts
 from tracksite.site import build
+from tracksite.store.ids import new_run_id
+from tracksite.store.local import open_store
 
 RUN = "0" * 32
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.1.0.json"
@@ -220,6 +222,20 @@ def test_a_build_names_what_is_too_large_and_shows_the_rest(tmp_path):
     assert all((folder / target).is_file() for target, _ in notes)
     assert '<td class="num">2</td>' in page
     assert "data:image/svg" not in page
+
+
+def test_a_diff_of_one_long_line_does_not_fill_the_page(tmp_path):
+    """Of uncommitted changes the page shows the beginning, and the file has all."""
+    store = open_store(tmp_path / "runs", create=True)
+    run_id = new_run_id()
+    diff = "--- a\n+++ b\n+" + "x" * 3_000_000
+    store.write_patch(run_id, "run", {"experiment": "e", "git_commit": "a" * 40, "git_diff": diff})
+    build(tmp_path / "runs", tmp_path / "site")
+    folder = tmp_path / "site/runs" / run_id
+    assert (folder / "uncommitted.diff").read_text() == diff
+    page = (folder / "index.html").read_text()
+    assert len(page) < 2 * budgets.DIFF_CHARACTERS
+    assert "1 more line" in page
 
 
 @pytest.mark.parametrize(

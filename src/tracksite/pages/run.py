@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tracksite import paths
+from tracksite.budgets import DIFF_CHARACTERS
 from tracksite.charts.numbers import machine_time
 from tracksite.model import Masked, Page
 from tracksite.pages import curves, files, notes, reproduce, shell
@@ -202,10 +203,13 @@ def _diff(run: Mapping[str, Any]) -> dict[str, Any] | None:
     if not run["git_diff"]:
         return None
     lines = run["git_diff"].splitlines()
+    text = "\n".join(lines[:_DIFF_LINES])
+    shown = text[:DIFF_CHARACTERS]
+    whole = len(lines[:_DIFF_LINES]) if shown == text else shown.count("\n")
     return {
         "path": _diff_path(run["run_id"]),
-        "text": "\n".join(lines[:_DIFF_LINES]),
-        "more": max(0, len(lines) - _DIFF_LINES),
+        "text": shown,
+        "more": len(lines) - whole,
     }
 
 

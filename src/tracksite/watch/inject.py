@@ -6,6 +6,8 @@ import html
 import re
 from typing import TYPE_CHECKING
 
+from tracksite.visible import visible
+
 if TYPE_CHECKING:
     from tracksite.watch.feed import News
 
@@ -36,7 +38,7 @@ def notice(title: str, text: str, news: News) -> str:
         "script-src 'self'; style-src 'self'; connect-src 'self'\">"
         f"<title>{html.escape(title)}</title>{_tags(news)}</head>"
         f'<body class="watch-notice"><main><h1>{html.escape(title)}</h1>'
-        f'<p>{html.escape(text)}</p><p><a href="/">Home</a></p></main></body></html>\n'
+        f'<p>{html.escape(visible(text))}</p><p><a href="/">Home</a></p></main></body></html>\n'
     )
 
 
