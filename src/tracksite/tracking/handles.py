@@ -138,7 +138,7 @@ def attached(store: str, run_id: str, strict: bool = False) -> ActiveRun:  # noq
     return run
 
 
-copyreg.pickle(ActiveRun, lambda run: (attached, run.place()))  # type: ignore[arg-type]
+copyreg.pickle(ActiveRun, lambda run: (attached, run.place()))
 
 
 def handle(run_id: str) -> ActiveRun | None:
