@@ -327,8 +327,8 @@ def test_many_runs_are_prepared_in_one_query_for_each_chunk(store, tmp_path, mon
     from tracksite.pages import series
 
     asked = []
-    real = series.curves
-    monkeypatch.setattr(series, "curves", lambda *a, **k: asked.append(list(a[1])) or real(*a, **k))
+    real = series.drawn
+    monkeypatch.setattr(series, "drawn", lambda *a, **k: asked.append(list(a[1])) or real(*a, **k))
     _build(store, tmp_path / "site")
     assert [len(ids) for ids in asked] == [3]
     stores.plain(store, 1)

@@ -230,7 +230,7 @@ def test_bad_arguments_leave_nothing_behind():
             lambda: tracksite.log_metric("good", 1, step=2**63),
             lambda: tracksite.log_metric(["good"], 1),
             lambda: tracksite.log_params({"good": 1, "": 2}),
-            lambda: tracksite.set_tags({"good": 1, "bad": "x" * 8001}),
+            lambda: tracksite.set_tags({"good": 1, "": "x"}),
             lambda: tracksite.log_series("good", [[1, 2]]),
             lambda: tracksite.log_series("good", [1, 2], steps=[1]),
             lambda: tracksite.log_series("good", [1, 2], steps=[0.5, 1]),

@@ -53,7 +53,9 @@ def fitted(rows: pl.DataFrame) -> tuple[pl.DataFrame, list[Problem]]:
     for row in plain.iter_rows(named=True):
         faults = list(_mend(row))
         mended.append(row)
-        problems.append(Problem(_place(row), row["run_id"], _sentence(row["run_id"], faults)))
+        if faults:
+            message = _sentence(row["run_id"], faults)
+            problems.append(Problem(_place(row), row["run_id"], message))
     frame = pl.DataFrame(mended, schema=plain.schema, orient="row").cast(rows.schema)
     return pl.concat([rows.filter(~odd), frame]), problems
 

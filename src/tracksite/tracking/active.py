@@ -317,11 +317,9 @@ class ActiveRun(ContentVerbs):
                 raise
             warn(str(trouble))
 
-    def __reduce__(self) -> tuple[Callable[..., ActiveRun], tuple[str, str, bool]]:
-        """Travel as the run's place and id: where it is unpickled, it is a handle of that run."""
-        from tracksite.tracking.handles import attached
-
-        return attached, (str(self._store.root), self.run_id, self.strict)
+    def place(self) -> tuple[str, str, bool]:
+        """Return what `handles.attached` finds the run by: it is what a pickled handle holds."""
+        return str(self._store.root), self.run_id, self.strict
 
     def __repr__(self) -> str:
         return f"<ActiveRun {self.name!r} {self.run_id} of {self.info.experiment!r}>"

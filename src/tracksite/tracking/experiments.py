@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -26,8 +27,7 @@ __all__ = [
     "set_experiment_tags",
 ]
 
-_LOOK_S = 1.0
-_open_until: dict[tuple[str, str], float] = {}  # store and experiment → when to look again
+_open_at: dict[tuple[str, str], float] = {}  # store and experiment → when it was no deleted one
 
 
 @refusing
@@ -57,7 +57,7 @@ def set_experiment(
     if experiment_name is None:
         experiment_name = search.get_experiment(str(experiment_id)).name
     name = check.name("experiment", experiment_name)
-    refuse_deleted(name)
+    refuse_deleted(name, within_s=0.0)
     texts = check.tags(tags or {})
     identity = target.declare_experiment(name, description=description, tags=texts)
     target.set_active_experiment(name)
@@ -79,17 +79,20 @@ def name_of(identity: str) -> str:
         raise
 
 
-def refuse_deleted(name: str) -> None:
+def refuse_deleted(name: str, *, within_s: float = 1.0) -> None:
     """Raise StateError where an experiment is deleted and nothing was made in it since.
 
-    A process that starts many runs looks once a second, and after a deletion of its own.
+    Args:
+        name: of the experiment.
+        within_s: seconds for which a look counts, so that a process that starts many runs need
+            not list the store for each. A deletion of this process's own is seen at once.
     """
     identity = experiment_id(name)
     place = (str(target.place()), identity)
-    if time.monotonic() < _open_until.get(place, 0.0):
+    if time.monotonic() - _open_at.get(place, -math.inf) < within_s:
         return
     if not target.has_changed(identity) or not search.was_deleted(identity):
-        _open_until[place] = time.monotonic() + _LOOK_S
+        _open_at[place] = time.monotonic()
         return
     if search.get_experiment_by_name(name) is None:  # nothing was made in it since
         raise _is_deleted(repr(name), identity)
@@ -193,7 +196,7 @@ def restore_experiment(experiment_id: str) -> None:
 
 def _mark(experiment: Experiment, view: str, *, deleted: bool) -> None:
     """Say of an experiment first, which hides all at once, and then of its runs."""
-    _open_until.clear()
+    _open_at.clear()
     store, names = target.store(), [experiment.name]
     runs = search.search_runs(experiment_names=names, run_view_type=view, output_format="list")
     target.declare_experiment(experiment.name)  # that it has changed is seen by its second part

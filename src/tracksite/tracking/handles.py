@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import copyreg
 import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -135,6 +136,9 @@ def attached(store: str, run_id: str, strict: bool = False) -> ActiveRun:  # noq
 
         Finalize(run, _release, (run,), exitpriority=0)
     return run
+
+
+copyreg.pickle(ActiveRun, lambda run: (attached, run.place()))
 
 
 def handle(run_id: str) -> ActiveRun | None:
