@@ -143,3 +143,12 @@ def test_a_run_that_ended_before_the_result_is_named():
         _lightgbm(callback)
     with pytest.warns(RuntimeWarning, match=f"{run.run_id} ended before"):
         callback.finish()
+
+
+@pytest.mark.parametrize("train", [_xgboost, _lightgbm])
+def test_a_callback_can_name_its_store(tmp_path, train):
+    """The run is there, and nothing is in the chosen store."""
+    train(_callback(train, tracking_uri=str(tmp_path / "named"), log_model=False))
+    assert not (tmp_path / "runs").exists()
+    tracksite.set_tracking_uri(tmp_path / "named")
+    assert _only().info.status == "finished"

@@ -124,3 +124,20 @@ def test_names_that_do_not_fit_the_study_are_refused():
     with pytest.raises(ArgumentError, match="names 2 values"):
         study.optimize(lambda trial: trial.suggest_float("x", 0, 1), 1, callbacks=[callback])
     callback.end()
+
+
+@pytest.mark.parametrize("tracked", [False, True])
+def test_a_callback_can_name_its_store(tmp_path, tracked):
+    """The study's run and those of its trials are there, and nothing is in the chosen store."""
+    uri = str(tmp_path / "named")
+    callback = TracksiteCallback(tracking_uri=uri)
+
+    def objective(trial):
+        return trial.suggest_float("x", 0, 1)
+
+    chosen = callback.track_in_run()(objective) if tracked else objective
+    optuna.create_study().optimize(chosen, n_trials=2, callbacks=[callback])
+    callback.end()
+    assert not (tmp_path / "runs").exists()
+    tracksite.set_tracking_uri(uri)
+    assert len(_runs()[1]) == 2
