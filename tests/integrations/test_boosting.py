@@ -221,3 +221,12 @@ def test_a_callback_can_be_pickled_while_it_logs_and_when_it_is_done(train):
     getattr(again, "finish", bool)()
     names = tracksite.search_runs(search_all_experiments=True)["name"]
     assert names.to_list() == ["told", "told"]
+
+
+@pytest.mark.parametrize("train", [_xgboost, _lightgbm])
+def test_a_callback_can_name_its_store(tmp_path, train):
+    """The run is there, and nothing is in the chosen store."""
+    train(_callback(train, tracking_uri=str(tmp_path / "named"), log_model=False))
+    assert not (tmp_path / "runs").exists()
+    tracksite.set_tracking_uri(tmp_path / "named")
+    assert _only().info.status == "finished"

@@ -161,3 +161,20 @@ def test_a_callback_can_be_sent_to_a_worker_before_and_while_it_logs():
     assert {*trials} == {0, 1}
     callback.end()
     assert _runs()[0].info.status == "finished"
+
+
+@pytest.mark.parametrize("tracked", [False, True])
+def test_a_callback_can_name_its_store(tmp_path, tracked):
+    """The study's run and those of its trials are there, and nothing is in the chosen store."""
+    uri = str(tmp_path / "named")
+    callback = TracksiteCallback(tracking_uri=uri)
+
+    def objective(trial):
+        return trial.suggest_float("x", 0, 1)
+
+    chosen = callback.track_in_run()(objective) if tracked else objective
+    optuna.create_study().optimize(chosen, n_trials=2, callbacks=[callback])
+    callback.end()
+    assert not (tmp_path / "runs").exists()
+    tracksite.set_tracking_uri(uri)
+    assert len(_runs()[1]) == 2

@@ -40,6 +40,7 @@ class TracksiteCallback(TrainerCallback, ExportableState):
         experiment: str | None = None,
         run_name: str | None = None,
         run_id: str | None = None,
+        tracking_uri: str | None = None,
         log_model: bool = False,
     ) -> None:
         """Take where to log, if no run is active, and what.
@@ -48,10 +49,12 @@ class TracksiteCallback(TrainerCallback, ExportableState):
             experiment: of a new run.
             run_name: of a new run; default: that of the training arguments.
             run_id: of a run to resume.
+            tracking_uri: the store of the run; default: the chosen one.
             log_model: copy the model as the training leaves it, which is the best one with
                 `load_best_model_at_end`, and its tokenizer, into the artifacts below `model`.
         """
         self._where = {"experiment": experiment, "run_name": run_name}
+        self._where["tracking_uri"] = tracking_uri
         self._log_model = log_model
         self._session: Session | None = None
         self._training = False

@@ -39,6 +39,7 @@ class TracksiteCallback(keras.callbacks.Callback):
         experiment: str | None = None,
         run_name: str | None = None,
         run_id: str | None = None,
+        tracking_uri: str | None = None,
         every_n_batches: int | None = None,
         monitor: str | None = _LOSS,
         mode: str | None = None,
@@ -49,6 +50,7 @@ class TracksiteCallback(keras.callbacks.Callback):
             experiment: of a new run.
             run_name: of a new run.
             run_id: of a run to resume.
+            tracking_uri: the store of the run; default: the chosen one.
             every_n_batches: log metrics of each n-th batch too, as `batch/<metric>`.
             monitor: the metric by which the model of the best epoch is kept, as the artifact
                 model.keras; without it, as where there is no validation, the last one. None
@@ -61,6 +63,7 @@ class TracksiteCallback(keras.callbacks.Callback):
         """
         super().__init__()
         self._where = {"experiment": experiment, "run_name": run_name, "run_id": run_id}
+        self._where["tracking_uri"] = tracking_uri
         self._every = every_n_batches
         self._monitor = monitor
         self._mode = mode

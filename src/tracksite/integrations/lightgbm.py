@@ -46,6 +46,7 @@ class TracksiteCallback(Untracked):
         experiment: str | None = None,
         run_name: str | None = None,
         run_id: str | None = None,
+        tracking_uri: str | None = None,
         importance_type: str = "gain",
         log_model: bool = True,
     ) -> None:
@@ -55,10 +56,12 @@ class TracksiteCallback(Untracked):
             experiment: of a new run.
             run_name: of a new run.
             run_id: of a run to resume.
+            tracking_uri: the store of the run; default: the chosen one.
             importance_type: "gain" or "split".
             log_model: whether the trained booster is logged as a model.
         """
         self._where = {"experiment": experiment, "run_name": run_name, "run_id": run_id}
+        self._where["tracking_uri"] = tracking_uri
         self._what: dict[str, Any] = {"importance_type": importance_type, "with_model": log_model}
         self._seen: dict[str, bool] = {}
         self._session: Session | None = None

@@ -44,6 +44,7 @@ class TracksiteLogger(Logger):
         experiment: str | None = None,
         run_name: str | None = None,
         run_id: str | None = None,
+        tracking_uri: str | None = None,
         prefix: str = "",
         log_model: Literal["all"] | bool = False,
     ) -> None:
@@ -53,6 +54,7 @@ class TracksiteLogger(Logger):
             experiment: of a new run.
             run_name: of a new run.
             run_id: of a run to resume.
+            tracking_uri: the store of the run; default: the chosen one.
             prefix: before the key of each metric.
             log_model: copy checkpoints into the run: True: those that are kept when the training
                 ends, with the best one named by the tag `best_checkpoint`; "all": each when it
@@ -60,6 +62,7 @@ class TracksiteLogger(Logger):
         """
         super().__init__()
         self._where = {"experiment": experiment, "run_name": run_name}
+        self._where["tracking_uri"] = tracking_uri
         self._run_id = run_id
         self._prefix = prefix
         self._log_model = log_model

@@ -18,8 +18,10 @@ from tracksite.integrations.runs import (
     log_settings,
     needs,
     say_goal,
+    store_of,
 )
 from tracksite.tracking.fluent import ActiveRun, active_run, start_run
+from tracksite.tracking.target import using
 
 with needs("optuna"):
     import optuna
@@ -51,6 +53,7 @@ class TracksiteCallback:
         *,
         experiment: str | None = None,
         run_name: str | None = None,
+        tracking_uri: str | None = None,
     ) -> None:
         """Take the names to log by.
 
@@ -59,9 +62,11 @@ class TracksiteCallback:
                 study's own metric names, else "value", or "value_0", "value_1", ….
             experiment: of the study's run, where no run is active; default: the active one.
             run_name: of the study's run; default: the study's name.
+            tracking_uri: the store of the study's run; default: the chosen one.
         """
         self._names = [metric_name] if isinstance(metric_name, str) else list(metric_name or ())
         self._options = {"experiment": experiment, "run_name": run_name}
+        self._uri = tracking_uri
         self._around = active_run()
         self._sessions: dict[str, Session] = {}
         self._lock = threading.Lock()
@@ -145,7 +150,7 @@ class TracksiteCallback:
         if around is not None and around.info.status == "running":
             found = Session(around, owned=False)
         else:
-            found = Session(_resumed(study) or self._started(study), owned=True)
+            found = Session(_resumed(study, self._uri) or self._started(study), owned=True)
             weakref.finalize(self, found.end).atexit = False
         log_settings(found.run, _settings(study))
         with contextlib.suppress(ArgumentError):  # wrong names: the first value says so
@@ -155,14 +160,15 @@ class TracksiteCallback:
 
     def _started(self, study: optuna.Study) -> ActiveRun:
         name = self._options["run_name"] or study.study_name
-        return detached(run_name=name, experiment=self._options["experiment"])
+        return detached(self._uri, run_name=name, experiment=self._options["experiment"])
 
     def _child(self, parent: ActiveRun, study: optuna.Study, number: int) -> ActiveRun:
         tags: dict[str, str] = {}
         with contextlib.suppress(ArgumentError):
             tags = goal_tag(*self._goals(study))
         options: dict[str, Any] = {"parent_run_id": parent.run_id, "nested": True, "tags": tags}
-        return start_run(run_name=f"trial {number}", **options)
+        with using(store_of(parent)):
+            return start_run(run_name=f"trial {number}", **options)
 
     def _goals(self, study: optuna.Study) -> tuple[tuple[str, bool] | None, list[tuple[str, bool]]]:
         """Return the study's value and whether more of it is better; of several none decides."""
@@ -235,13 +241,13 @@ def _settings(study: optuna.Study) -> dict[str, str]:
     }
 
 
-def _resumed(study: optuna.Study) -> ActiveRun | None:
+def _resumed(study: optuna.Study, tracking_uri: str | None) -> ActiveRun | None:
     """Resume the run that the study had before, unless another store holds it."""
     before = study.user_attrs.get(RUN_ID)
     if before is None:
         return None
     try:
-        return detached(run_id=before)
+        return detached(tracking_uri, run_id=before)
     except (ArgumentError, NotFoundError, StateError):
         return None
 

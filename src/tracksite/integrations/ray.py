@@ -14,6 +14,7 @@ from tracksite.integrations.runs import (
     log_settings,
     needs,
     session,
+    store_of,
 )
 
 with needs("ray"):
@@ -47,15 +48,23 @@ class TracksiteCallback(LoggerCallback):
     their config as params and the numbers that they report as metrics by training iteration.
     """
 
-    def __init__(self, *, experiment: str | None = None, run_name: str | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        experiment: str | None = None,
+        run_name: str | None = None,
+        tracking_uri: str | None = None,
+    ) -> None:
         """Take where to log, if no run is active.
 
         Args:
             experiment: of a new run.
             run_name: of a new run.
+            tracking_uri: the store of the run; default: the chosen one.
         """
         super().__init__()
         self._where = {"experiment": experiment, "run_name": run_name}
+        self._where["tracking_uri"] = tracking_uri
         self._session: Session | None = None
         self._trials: dict[str, ActiveRun] = {}
 
@@ -65,6 +74,7 @@ class TracksiteCallback(LoggerCallback):
             self._session = session(self, **self._where)
         if trial.trial_id not in self._trials:
             run = detached(
+                store_of(self._session.run),
                 run_name=f"trial {trial.trial_id}",
                 nested=True,
                 parent_run_id=self._session.run.run_id,

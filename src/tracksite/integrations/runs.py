@@ -7,6 +7,7 @@ import warnings
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tracksite.errors import ArgumentError, StateError, StoreError
@@ -14,6 +15,7 @@ from tracksite.integrations import INTEGRATIONS
 from tracksite.integrations.captured import masked_settings
 from tracksite.schema import TRAINING_GOAL_TAG
 from tracksite.tracking.fluent import ActiveRun, active_run, start_run
+from tracksite.tracking.target import using
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -93,26 +95,44 @@ class Untracked:
     _of_a_run: tuple[str, ...] = ("_session",)
 
 
-def session(owner: object, *, run_id: str | None = None, **options: Any) -> Session:
+def session(
+    owner: object, *, run_id: str | None = None, tracking_uri: str | None = None, **options: Any
+) -> Session:
     """Return the active run of this thread, or else one that `owner` starts.
 
     Args:
         owner: the callback; a run that it started and never ended has failed once it is gone.
         run_id: of the run to resume; None takes the active run, or a new one.
+        tracking_uri: the store of a run that is not active; None: the chosen one.
         options: of `start_run`, for a new run.
     """
     active = active_run()
     if active is not None and run_id in {None, active.run_id}:
         return Session(active, owned=False)
-    run = detached(run_id=run_id, **(options if run_id is None else {}))
+    run = detached(tracking_uri, run_id=run_id, **(options if run_id is None else {}))
     weakref.finalize(owner, run.end, "failed", error=UNFINISHED).atexit = False
     return Session(run, owned=True)
 
 
-def detached(**options: Any) -> ActiveRun:
-    """Start a run that is active in no thread: a training that dies leaves none active behind."""
+def detached(tracking_uri: str | None = None, **options: Any) -> ActiveRun:
+    """Start a run that is active in no thread: a training that dies leaves none active behind.
+
+    Args:
+        tracking_uri: its store; None: the chosen one.
+        options: of `start_run`.
+    """
+
+    def start() -> ActiveRun:
+        with using(tracking_uri):
+            return start_run(**options)
+
     with ThreadPoolExecutor(1) as pool:
-        return pool.submit(start_run, **options).result()
+        return pool.submit(start).result()
+
+
+def store_of(run: ActiveRun) -> str:
+    """Return the store of a run: where runs that are nested in it belong."""
+    return str(Path(run.artifact_dir).parents[1])
 
 
 def log_settings(run: ActiveRun, settings: Mapping[str, Any]) -> None:

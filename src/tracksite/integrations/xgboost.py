@@ -37,6 +37,7 @@ class TracksiteCallback(Untracked, xgboost.callback.TrainingCallback):
         experiment: str | None = None,
         run_name: str | None = None,
         run_id: str | None = None,
+        tracking_uri: str | None = None,
         importance_type: str = "gain",
         log_model: bool = True,
     ) -> None:
@@ -46,11 +47,13 @@ class TracksiteCallback(Untracked, xgboost.callback.TrainingCallback):
             experiment: of a new run.
             run_name: of a new run.
             run_id: of a run to resume.
+            tracking_uri: the store of the run; default: the chosen one.
             importance_type: "gain", "weight", "cover", "total_gain" or "total_cover".
             log_model: whether the trained booster is logged as a model.
         """
         super().__init__()
         self._where = {"experiment": experiment, "run_name": run_name, "run_id": run_id}
+        self._where["tracking_uri"] = tracking_uri
         self._importance_type = importance_type
         self._log_model = log_model
         self._session: Session | None = None
