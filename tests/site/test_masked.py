@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 import tracksite
+from tests.masking.conftest import fresh, own_store  # noqa: F401 (autouse fixtures)
 from tracksite import config
 from tracksite.cli.app import app
 from tracksite.site import build
