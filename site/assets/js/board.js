@@ -4,7 +4,10 @@
 // Data (`leaderboard`): {count, metric, direction, groups, shown, columns: [{id, label, kind, …}]}.
 // kind: attribute, metric, param or tag. A column has either `values` (numbers, null: missing, or
 // "NaN", "Infinity", "-Infinity"), a `format` and its `decimals` (null: as each number needs), or `texts` and `codes` (null: missing), or
-// `same`: the one text of all runs, or null if none has any. `groups`: the number of each run's setting, for repeats.
+// `same`: the one text of all runs, or null if none has any. `numbers`: what the texts spell (null: no number; a string: a whole number
+// that needs a BigInt); left out if none spells any. `datasets`: [name, digest, context] of each that a run read; `read`: for each run
+// the places of its own, or null; both are left out if there are none. `groups`: the number of each run's setting, for repeats.
+// `better` of a metric: "maximize" or "minimize"; it lacks where neither is known.
 (() => {
   "use strict";
 
@@ -33,13 +36,27 @@
     const format = spec.format === "number" ? (value) => fixed(value, spec.decimals) : FORMATS[spec.format];
     const type = spec.format === "time" ? "time" : "number";
     const number = (row) => values[row];
+    const sortKeys = keys;
     const text = (row) => (values[row] === null ? null : format(values[row]));
     const iso = (value) => (type === "time" ? new Date(value).toISOString() : String(value));
     const raw = (row) => (values[row] === null ? "" : iso(values[row]));
-    return { ...spec, type, numeric: true, keys, format, number, text, raw };
+    return { ...spec, type, numeric: true, keys, sortKeys, format, number, text, raw };
   }
 
-  const finite = (text) => (text.trim() && Number.isFinite(Number(text)) ? Number(text) : null);
+  const exact = (number) => (typeof number === "string" ? BigInt(number) : number);
+
+  function placesOf(order) {
+    const places = new Float64Array(order.length);
+    order.forEach((code, place) => (places[code] = place));
+    return places;
+  }
+
+  // Equal numbers have the same place.
+  function exactPlaces(numbers) {
+    const sorted = [...new Set(numbers)].sort((a, b) => (a < b ? -1 : Number(a > b)));
+    const places = new Map(sorted.map((number, place) => [number, place]));
+    return numbers.map((number) => places.get(number));
+  }
 
   const once = (make) => {
     let made;
@@ -50,19 +67,19 @@
     const empty = spec.same === null;
     const texts = empty ? [] : (spec.texts ?? [spec.same]);
     const codes = spec.codes ?? new Array(count).fill(empty ? null : 0);
-    const numbers = texts.map(finite);
+    const numbers = texts.map((_, code) => exact(spec.numbers?.[code] ?? null));
     const numeric = spec.kind === "param" && numbers.every((number) => number !== null);
+    const large = numbers.some((number) => typeof number === "bigint");
     const text = (row) => (codes[row] === null ? null : texts[codes[row]]);
     const number = (row) => (codes[row] === null ? null : numbers[codes[row]]);
     // Places in alphabetical order are worked out only for columns that are sorted or drawn.
     const order = once(() => Array.from(texts.keys()).sort((a, b) => collator.compare(texts[a], texts[b])));
-    const keys = once(() => {
-      const place = numeric ? numbers : new Float64Array(texts.length);
-      if (!numeric) order().forEach((code, n) => (place[code] = n));
-      return Float64Array.from(codes, (code) => (code === null ? NaN : place[code]));
-    });
+    const byCode = (places) => Float64Array.from(codes, (code) => (code === null ? NaN : places[code]));
+    const keys = once(() => byCode(numeric ? numbers.map(Number) : placesOf(order())));
+    // Doubles tie where whole numbers are large: those are sorted by their places.
+    const sortKeys = once(() => (numeric && large ? byCode(exactPlaces(numbers)) : keys()));
     const column = { ...spec, type: "text", empty, texts, numeric, number, text, raw: (row) => text(row) ?? "" };
-    return Object.defineProperties(column, { order: { get: order }, keys: { get: keys } });
+    return Object.defineProperties(column, { order: { get: order }, keys: { get: keys }, sortKeys: { get: sortKeys } });
   }
 
   // Mean and the half width of its 95 % t interval over the finite values of some rows.
@@ -76,7 +93,7 @@
   }
 
   function makeBoard() {
-    const board = { state: {}, items: [], rows: [], selected: new Set(), error: null };
+    const board = { state: {}, items: [], rows: [], selected: new Set(), error: null, unsorted: [] };
     const watchers = [];
     const opened = new Set();
     let defaults = {};
@@ -87,6 +104,7 @@
       const ranked = data.metric ? [[`metrics.${data.metric}`, data.direction === "maximize"]] : [];
       defaults = { sort: ranked, filter: "", columns: data.shown, selected: [], repeats: false, brush: [] };
       const make = (spec) => [spec.id, spec.values ? numberColumn(spec) : textColumn(spec, count)];
+      writeNow(); // before it is read again
       Object.assign(board, { data, count, columns: new Map(data.columns.map(make)), defaults });
       const ids = board.columns.get("run_id");
       board.runId = (row) => ids.text(row);
@@ -107,9 +125,15 @@
       return rows;
     }
 
-    // Missing values and NaN come last in both directions; ties keep the order of the data.
+    // Missing values and NaN come last in both directions, and what has no rank comes last by the
+    // primary metric; ties keep the order of the data.
     function ordered(items, keysOf) {
-      const specs = board.state.sort.map(([id, down]) => [keysOf(board.columns.get(id)), down ? -1 : 1]);
+      const ranks = board.columns.get("rank");
+      const hasNone = (item) => [item].flat().every((row) => ranks.number(row) === null);
+      const specs = board.state.sort.flatMap(([id, down]) => {
+        const spec = [keysOf(board.columns.get(id)), down ? -1 : 1];
+        return id === `metrics.${board.data.metric}` ? [[Float64Array.from(items, hasNone), 1], spec] : [spec];
+      });
       const places = Uint32Array.from(items, (_, place) => place);
       places.sort((a, b) => {
         for (const [keys, sign] of specs) {
@@ -124,7 +148,14 @@
       return Array.from(places, (place) => items[place]);
     }
 
-    const singles = (rows) => ordered(rows, (column) => Float64Array.from(rows, (row) => column.keys[row]));
+    const singles = (rows) => ordered(rows, (column) => Float64Array.from(rows, (row) => column.sortKeys[row]));
+
+    // Those runs of a setting that count; all of them where none does.
+    board.counted = (rows) => {
+      const status = board.columns.get("status");
+      const finished = rows.filter((row) => status.text(row) === "finished");
+      return finished.length ? finished : rows;
+    };
 
     function grouped(rows) {
       const groups = new Map();
@@ -135,7 +166,7 @@
       }
       const lists = [...groups.values()];
       return ordered(lists, (column) =>
-        Float64Array.from(lists, (list) => (column.kind === "metric" ? interval(column, list).mean : column.keys[list[0]])),
+        Float64Array.from(lists, (list) => (column.kind === "metric" ? interval(column, board.counted(list)).mean : column.sortKeys[list[0]])),
       );
     }
 
@@ -161,7 +192,7 @@
     function adopt(filter) {
       board.error = null;
       try {
-        passing = tracksiteFilter.compile(tracksiteFilter.parse(filter), tracksiteFilter.lookup(board.columns));
+        passing = tracksiteFilter.compile(tracksiteFilter.parse(filter), tracksiteFilter.lookup(board.columns, board.data));
       } catch (error) {
         if (!(error instanceof tracksiteFilter.FilterError)) throw error;
         board.error = error;
@@ -171,8 +202,9 @@
     board.set = (change) => {
       Object.assign(board.state, change);
       if ("filter" in change) adopt(change.filter);
+      if ("sort" in change) board.unsorted = [];
       if (["filter", "sort", "repeats", "brush"].some((name) => name in change)) refresh();
-      writeHash(board.state, defaults);
+      writeSoon(board.state, defaults);
       tell();
     };
     board.select = (rows, on) => {
@@ -189,11 +221,18 @@
       watchers.push(watcher);
       watcher(board);
     };
+    board.isDefault = () => Object.keys(defaults).every((name) => JSON.stringify(board.state[name]) === JSON.stringify(defaults[name]));
     board.restore = () => {
-      Object.assign(board.state, defaults, readHash(board));
+      pending = null;
+      const { unsorted, ...state } = readHash(board);
+      board.unsorted = unsorted;
+      Object.assign(board.state, defaults, state);
       adopt(board.state.filter);
       refresh();
+      linkHeadings(stateText(board.state, defaults));
       tell();
+      const section = new URLSearchParams(location.hash.slice(1)).get(SECTION);
+      if (section) tracksite.land(section);
     };
     globalThis.addEventListener("hashchange", () => isState(location.hash) && board.restore());
     return board;
@@ -208,7 +247,34 @@
     brush: (list) => list.map((brush) => JSON.stringify(brush)),
   };
 
-  function writeHash(state, defaults) {
+  // Browsers end `replaceState` after some hundred calls, as a brush makes in seconds, so the
+  // address is written once the hand rests, or the page is left.
+  const REST = 200; // milliseconds
+  let pending = null;
+  let timer = 0;
+  function writeSoon(...given) {
+    pending = given;
+    clearTimeout(timer);
+    timer = setTimeout(writeNow, REST);
+  }
+  function writeNow() {
+    clearTimeout(timer);
+    if (pending) writeHash(...pending);
+    pending = null;
+  }
+  addEventListener("pagehide", writeNow);
+  document.addEventListener("click", writeNow, { capture: true }); // a link may lead away
+
+  // A heading's link keeps what the address says: "#filter=…&section=curves".
+  const SECTION = "section";
+  function linkHeadings(text) {
+    for (const link of document.querySelectorAll("a.anchor")) {
+      const { id } = link.closest("section");
+      link.setAttribute("href", text ? `#${text}&${SECTION}=${id}` : `#${id}`);
+    }
+  }
+
+  function stateText(state, defaults) {
     const hash = new URLSearchParams();
     for (const [name, list] of Object.entries(WRITE)) {
       if (JSON.stringify(state[name]) === JSON.stringify(defaults[name])) continue;
@@ -216,8 +282,14 @@
     }
     if (state.filter) hash.set("filter", state.filter);
     if (state.repeats) hash.set("repeats", "1");
-    const text = hash.toString();
-    history.replaceState(null, "", text ? `#${text}` : location.href.split("#")[0]);
+    return hash.toString();
+  }
+
+  function writeHash(state, defaults) {
+    const text = stateText(state, defaults);
+    linkHeadings(text);
+    const place = text ? `#${text}` : location.href.split("#")[0];
+    if (place !== (text ? location.hash : location.href)) history.replaceState(null, "", place);
   }
 
   function readHash({ columns, rowOf }) {
@@ -226,7 +298,11 @@
     const list = (name, read, known) => {
       if (hash.has(name)) state[name] = hash.getAll(name).filter(Boolean).map(read).filter(known);
     };
-    list("sort", (text) => [text.replace(/^-/, ""), text.startsWith("-")], ([id]) => columns.has(id));
+    list("sort", (text) => [text.replace(/^-/, ""), text.startsWith("-")], () => true);
+    state.unsorted = (state.sort ?? []).map(([id]) => id).filter((id) => !columns.has(id));
+    state.sort = state.sort?.filter(([id]) => columns.has(id));
+    // What no run has sorts nothing: without anything else the order of the page holds.
+    if (!state.sort || (state.unsorted.length && !state.sort.length)) delete state.sort;
     list("columns", (id) => id, (id) => columns.has(id));
     list("selected", (id) => id, (id) => rowOf.has(id));
     list("brush", parseBrush, (brush) => Array.isArray(brush) && columns.has(brush[0]));

@@ -1,44 +1,56 @@
 // Life for the static charts of a run page: read-out under the pointer or by arrow keys, and a
 // logarithmic scale. A line's path is its data: whole numbers that data-unit (first step, stride,
-// lowest value, unit) makes steps and values, and that the path's matrix scales to pixels.
+// lowest value, unit, strides per number) makes steps and values, and that the path's matrix scales
+// to pixels. Where the path is too coarse, data-steps and data-values tell its points.
 (() => {
   "use strict";
   const { svg, el, number, mount } = tracksite;
+  const { labels, logTicks } = tracksiteAxes;
 
-  const words = (text) => text.split(" ").map(Number);
-  // "M0 5l4-5 3 2M9 7l…" -> [[x, y], …]; what is not finite stands in data-odd: "8 NaN 9 Infinity".
-  const points = (path, odd) => {
+  const words = (text) => (text ? text.split(" ").map(Number) : null);
+  // "M0 5l4-5 3 2M9 7l…" -> [[x, y], …]
+  const points = (path) => {
     const found = [];
     let x = 0, y = 0;
     for (const [, pen, across, up] of path.matchAll(/([Ml ]?)(\d+) ?(-?\d+)/g)) {
-      if (pen !== "M" && across === "0" && up === "0") continue; // the dot of a lone point
       x = pen === "M" ? Number(across) : x + Number(across);
       y = pen === "M" ? Number(up) : y + Number(up);
       found.push([x, y]);
     }
-    const others = odd ? words(odd) : [];
-    for (let at = 0; at < others.length; at += 2) found.push([others[at], others[at + 1]]);
-    return others.length ? found.sort((one, other) => one[0] - other[0]) : found;
+    return found;
   };
-  const exact = (value) => Number(value.toPrecision(15)); // without the noise of adding floats
+  // Without the noise of adding floats, where that is not all there is.
+  const exact = (value, unit) => (Math.abs(value) < unit * 1e13 ? Number(value.toPrecision(15)) : value);
+  // Steps are kept as distances from the first one, which may be beyond exact floats.
+  const readLine = (node, [, stride, lowest, unit, coarse]) => {
+    const { steps, values, odd } = Object.fromEntries(["steps", "values", "odd"].map((name) => [name, words(node.dataset[name])]));
+    const found = points(node.querySelector("path").getAttribute("d")).map(([x, y], at) =>
+      [(steps?.[at] ?? x * coarse) * stride, values?.[at] ?? exact(lowest + y * unit, unit)]);
+    for (let at = 0; at < (odd?.length ?? 0); at += 2) found.push([odd[at] * stride, odd[at + 1]]);
+    if (odd) found.sort((one, other) => one[0] - other[0]);
+    return { node, name: node.dataset.name, x: found.map(([x]) => x), y: found.map(([, y]) => y) };
+  };
   const read = (plot) => {
-    const [first, stride, lowest, unit] = words(plot.dataset.unit);
+    const units = words(plot.dataset.unit);
+    const [, stride, lowest, unit, coarse] = units;
     const [left, top, width, height] = words(plot.dataset.box);
-    const lines = [...plot.querySelectorAll(".line")].map((node) => {
-      const found = points(node.querySelector("path").getAttribute("d"), node.dataset.odd);
-      return {
-        node, name: node.dataset.name,
-        x: found.map(([x]) => first + x * stride), y: found.map(([, y]) => exact(lowest + y * unit)),
-      };
-    });
+    const lines = [...plot.querySelectorAll(".line")].map((node) => readLine(node, units));
     const [a, , , d, e, f] = words(plot.querySelector(".line path").getAttribute("transform").slice(7, -1));
-    const stepOf = (pixel) => first + ((pixel - e) / a) * stride;
+    const stepOf = (pixel) => ((pixel - e) / a) * stride * coarse;
     const valueOf = (pixel) => lowest + ((pixel - f) / d) * unit;
     return {
-      plot, left, top, width, height, lines,
+      plot, left, top, width, height, lines, first: plot.dataset.unit.split(" ")[0],
       x0: stepOf(left), x1: stepOf(left + width), y0: valueOf(top + height), y1: valueOf(top),
+      digits: Math.min(17, Math.ceil(Math.log10(Math.max(Math.abs(lowest), unit) / unit)) + 1),
     };
   };
+  const stepText = (chart, offset) => {
+    const step = Number(chart.first) + offset;
+    return Number.isSafeInteger(step) ? number(step) : (BigInt(chart.first) + BigInt(offset)).toLocaleString("en-US").replace("-", "−");
+  };
+  // As elsewhere, unless the values of this chart differ only in later digits.
+  const valueText = (chart, value) => (chart.digits <= 8 || !Number.isFinite(value) ? number(value)
+    : String(Number(value.toPrecision(chart.digits))).replaceAll("-", "−"));
   const nearest = (values, wanted) => {
     let low = 0, high = values.length - 1;
     while (high - low > 1) {
@@ -56,27 +68,21 @@
   const toY = (chart, value) => {
     const [low, high] = chart.range;
     const shown = chart.log ? Math.log10(value) : value;
-    return chart.top + chart.height * (1 - (shown - low) / (high - low));
+    return chart.top + chart.height * (1 - (shown / 2 - low / 2) / (high / 2 - low / 2));
   };
   const toX = (chart, step) => chart.left + chart.width * ((step - chart.x0) / (chart.x1 - chart.x0));
-  const logPath = (chart, line) => {
-    let path = "", pen = "M";
-    line.y.forEach((value, at) => {
-      if (!(value > 0) || !Number.isFinite(value)) { pen = "M"; return; }
-      path += `${pen}${Math.round(toX(chart, line.x[at]) * 10)} ${Math.round(toY(chart, value) * 10)}`;
-      pen = "L";
+  const at = (chart, line, place) => `${Math.round(toX(chart, line.x[place]) * 10)} ${Math.round(toY(chart, line.y[place]) * 10)}`;
+  // The path through what has a logarithm, and the dots of points that stand alone.
+  const logPaths = (chart, line) => {
+    let [path, lone] = ["", ""];
+    const has = (place) => line.y[place] > 0 && Number.isFinite(line.y[place]);
+    line.y.forEach((_, place) => {
+      if (!has(place)) return;
+      const alone = !has(place - 1) && !has(place + 1);
+      if (alone) lone += `M${at(chart, line, place)}h0`;
+      path += `${has(place - 1) ? "L" : "M"}${at(chart, line, place)}${alone ? "h0" : ""}`;
     });
-    return path;
-  };
-  const logTicks = ([low, high]) => {
-    const found = [];
-    for (let power = Math.floor(low); power <= Math.ceil(high); power++) {
-      for (const digit of high - low > 2 ? [1] : [1, 2, 5]) {
-        const at = Math.log10(digit) + power;
-        if (at >= low && at <= high) found.push(digit * 10 ** power);
-      }
-    }
-    return found.filter((_, at) => at % Math.ceil(found.length / 6) === 0);
+    return [["log-path", path], ...(lone ? [["log-path lone", lone]] : [])];
   };
   const rescale = (chart, log) => {
     chart.log = log;
@@ -87,10 +93,10 @@
       labels: [...ticks.querySelectorAll(".y")], grid: grid.getAttribute("d"),
     };
     ticks.querySelectorAll(".y").forEach((node) => node.remove());
-    for (const { node } of chart.lines) node.querySelector(".log-path")?.remove();
+    for (const { node } of chart.lines) node.querySelectorAll(".log-path").forEach((path) => path.remove());
     if (log) {
       for (const line of chart.lines) {
-        line.node.append(svg("path", { class: "log-path", transform: "scale(.1)", d: logPath(chart, line) }));
+        line.node.append(...logPaths(chart, line).map(([kind, d]) => svg("path", { class: kind, transform: "scale(.1)", d })));
       }
     }
     if (!log) {
@@ -98,9 +104,10 @@
       grid.setAttribute("d", chart.linear.grid);
       return;
     }
-    const values = logTicks(chart.range);
-    ticks.prepend(...values.map((value) => svg("text",
-      { class: "y", x: chart.left - 6, y: toY(chart, value) + 3.5 }, number(value))));
+    const values = logTicks(...chart.range);
+    const texts = labels(values);
+    ticks.prepend(...values.map((value, place) => svg("text",
+      { class: "y", x: chart.left - 6, y: toY(chart, value) + 3.5 }, texts[place])));
     grid.setAttribute("d", values.map((value) => `M${chart.left} ${toY(chart, value)}h${chart.width}`).join("")
       + chart.linear.grid.slice(chart.linear.grid.search(/M[\d.]+ [\d.]+v/)));
   };
@@ -125,9 +132,9 @@
       }));
     });
     figure.append(el("div", { class: "readout", "data-keep": true },
-      el("span", {}, `step ${number(shown)}`),
+      el("span", {}, `step ${stepText(chart, shown)}`),
       chart.lines.map((line, which) => el("span", {},
-        chart.lines.length > 1 ? `${line.name} ` : "", el("b", {}, number(line.y[at[which]]))))));
+        chart.lines.length > 1 ? `${line.name} ` : "", el("b", {}, valueText(chart, line.y[at[which]]))))));
   };
   const stepAt = (chart, event) => {
     const box = chart.plot.getBoundingClientRect();
@@ -141,7 +148,7 @@
     const plot = figure.querySelector("svg.plot");
     if (!plot) return;
     const mark = [plot.dataset.unit, ...[...plot.querySelectorAll(".line")].map((node) =>
-      node.querySelector("path").getAttribute("d") + (node.dataset.odd ?? ""))].join();
+      node.querySelector("path").getAttribute("d") + ["odd", "steps", "values"].map((name) => node.dataset[name]))].join();
     if (figure.tracksiteMark === mark && figure.querySelector(".scale, figcaption")) {
       if (!figure.hasAttribute("data-log") || figure.querySelector(".scale")) return;
     }
@@ -167,7 +174,7 @@
     if (!figure.hasAttribute("data-log")) return;
     figure.querySelector(".scale")?.remove();
     const button = el("button", { type: "button", class: "scale", "aria-pressed": String(figure.classList.contains("log")) }, "log");
-    button.setAttribute("aria-label", `Logarithmic scale for ${figure.querySelector(".chart-title").textContent}`);
+    button.setAttribute("aria-label", `log scale for ${figure.querySelector(".chart-title").textContent}`);
     button.onclick = () => {
       const log = figure.classList.toggle("log");
       button.setAttribute("aria-pressed", String(log));

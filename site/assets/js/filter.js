@@ -3,8 +3,12 @@
 //
 //   parse(text) -> tree; throws FilterError, whose `position` is an index into the text
 //   compile(tree, lookup) -> row => boolean
-//   lookup(columns) -> what names mean in a Map of columns by id: {type, text(row), number(row)}
+//   lookup(columns, {datasets, read}) -> what names mean in a Map of columns by id and the data of
+//     board.js: {type, text(row), number(row)}
 //     type: "text", "number" or "time" (milliseconds since 1970); null: missing
+//     many(row): the things that the row has, if it is them that text() and number() are asked of
+// Which texts of a store are numbers Python has decided (schema.py) and says in the data: a Number,
+// or a BigInt from 2^53 on. The same rule is here for what is typed.
 (() => {
   "use strict";
 
@@ -13,7 +17,9 @@
     ...["metric", "metrics"].map((word) => [word, "metrics."]),
     ...["param", "params", "parameter", "parameters"].map((word) => [word, "params."]),
     ...["tag", "tags"].map((word) => [word, "tags."]),
+    ...["dataset", "datasets"].map((word) => [word, "dataset"]),
   ]);
+  const DATASET_KEYS = ["name", "digest", "context"];
   const ALIASES = new Map(Object.entries({
     start_time: "started_at", created: "started_at", end_time: "ended_at", run_name: "name",
     user_id: "user", duration: "duration_s",
@@ -22,15 +28,19 @@
   const SIGNS = { "==": "=", "<>": "!=" };
   const MAX_LENGTH = 10_000;
   const MAX_DEPTH = 50;
-  const W = "[\\p{L}\\p{N}_]";
+  const EXACT = 2 ** 53;
+  const W = "[\\p{L}\\p{N}_]"; // \w of Python
   const TOKEN = new RegExp(
     "\\s*(?:" +
       `(?<number>[+-]?(?:[0-9]+(?:\\.[0-9]*)?|\\.[0-9]+)(?:[eE][+-]?[0-9]+)?(?!${W}|\\.)|[+-](?:inf|infinity)(?!${W}|\\.))` +
-      `|(?<word>[\\p{L}_](?:${W}|[.\\/:@\\-])*)` +
+      `|(?<word>[\\p{L}\\p{Nl}\\p{No}_](?:${W}|[.\\/:@\\-])*)` +
       "|(?<text>'(?:[^']|'')*')|(?<quoted>\"(?:[^\"]|\"\")*\")|(?<backquoted>`(?:[^`]|``)*`)" +
       "|(?<sign><=|>=|<>|!=|==|=|<|>)|(?<mark>[(),.])|(?<end>$))",
     "uy",
   );
+
+  const CLOCK = "(?:[01][0-9]|2[0-3]):[0-5][0-9]";
+  const TIME = new RegExp(`^([0-9]{4}-[0-9]{2}-[0-9]{2})(?:[T ](${CLOCK})(?:(:[0-5][0-9])(\\.[0-9]{1,6})?)?(Z|[+-]${CLOCK})?)?$`);
 
   class FilterError extends Error {
     constructor(message, position) {
@@ -39,17 +49,13 @@
     }
   }
 
-  function tokens(text) {
-    const found = [];
-    TOKEN.lastIndex = 0;
-    for (;;) {
-      const from = TOKEN.lastIndex;
-      const match = TOKEN.exec(text);
-      if (!match) throw unreadable(text, from + text.slice(from).search(/\S/));
-      const [kind, part] = Object.entries(match.groups).find(([, one]) => one !== undefined);
-      found.push({ kind, text: part, at: TOKEN.lastIndex - part.length });
-      if (kind === "end") return found;
-    }
+  // The next token from a place on.
+  function tokenAt(text, from) {
+    TOKEN.lastIndex = from;
+    const match = TOKEN.exec(text);
+    if (!match) throw unreadable(text, from + text.slice(from).search(/\S/));
+    const [kind, part] = Object.entries(match.groups).find(([, one]) => one !== undefined);
+    return { kind, text: part, at: TOKEN.lastIndex - part.length };
   }
 
   function unreadable(text, at) {
@@ -61,18 +67,33 @@
   const unquoted = (text) => text.slice(1, -1).replaceAll(text[0] + text[0], text[0]);
 
   function asNumber(value) {
-    const text = String(value).trim();
-    const infinite = /^([+-]?)inf(inity)?$/i.exec(text);
+    if (typeof value !== "string") return value;
+    const infinite = /^([+-]?)inf(inity)?$/i.exec(value);
     if (infinite) return infinite[1] === "-" ? -Infinity : Infinity;
-    return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : null;
+    const parts = /^([+-]?)(?:([0-9]+)(?:\.([0-9]*))?|\.([0-9]+))(?:[eE]([+-]?[0-9]+))?$/.exec(value);
+    if (!parts) return null;
+    const nearest = Number(value);
+    const [, sign, before = "", after = parts[4] ?? "", , exponent = "0"] = parts;
+    if (Math.abs(nearest) < EXACT || !Number.isFinite(nearest)) return nearest;
+    return whole(before + after, Number(exponent) - after.length, nearest) * (sign === "-" ? -1n : 1n);
+  }
+
+  // The whole number `digits` × 10^zeros, or that of the nearest double where it is not whole.
+  function whole(digits, zeros, nearest) {
+    if (zeros >= 0) return BigInt(digits + "0".repeat(zeros));
+    const isWhole = /^0*$/.test(digits.slice(zeros));
+    return isWhole ? BigInt(digits.slice(0, zeros)) : BigInt(Math.abs(nearest));
   }
 
   function parse(text) {
-    if (text.length > MAX_LENGTH) throw new FilterError(`longer than ${MAX_LENGTH} characters`, MAX_LENGTH);
-    const list = tokens(text);
-    let next = 0;
-    const now = () => list[next];
-    const take = () => list[next++];
+    if (text.length > MAX_LENGTH && [...text].length > MAX_LENGTH) throw new FilterError(`longer than ${MAX_LENGTH} characters`, MAX_LENGTH);
+    let token = tokenAt(text, 0);
+    const now = () => token;
+    const take = () => {
+      const taken = token;
+      token = tokenAt(text, taken.at + taken.text.length);
+      return taken;
+    };
     const found = () => (now().kind === "end" ? "the end" : `“${now().text.slice(0, 40)}”`);
     const expected = (wanted) => new FilterError(`expected ${wanted}, found ${found()}`, now().at);
     const is = (kind, ...words) => now().kind === kind && words.includes(now().text.toLowerCase());
@@ -155,8 +176,10 @@
       take();
       const dot = token.text.indexOf(".");
       const family = dot < 0 ? undefined : FAMILIES.get(token.text.slice(0, dot).toLowerCase());
-      if (!family) return { key: token.text, at: token.at };
-      return { family, key: token.text.slice(dot + 1) || quotedKey(), at: token.at };
+      const key = token.text.slice(dot + 1);
+      const isParam = family === "dataset" && key && !DATASET_KEYS.includes(key); // “dataset.size”
+      if (!family || isParam) return { key: token.text, at: token.at };
+      return { family, key: key || quotedKey(), at: token.at };
     }
 
     function value() {
@@ -179,12 +202,19 @@
   const none = () => null;
   const missing = (family) => ({ type: family === "metrics." ? "number" : "text", text: none, number: none });
 
-  const lookup = (columns) => ({ family, key, at }) => {
+  function datasetColumn({ datasets = [], read = [] }, key, at) {
+    const place = DATASET_KEYS.indexOf(key);
+    if (place < 0) throw new FilterError(`a data set has ${DATASET_KEYS.join(", ")}`, at);
+    return { type: "text", text: (set) => datasets[set][place], number: none, many: (row) => read[row] ?? [] };
+  }
+
+  const lookup = (columns, data) => ({ family, key, at }) => {
+    if (family === "dataset") return datasetColumn(data, key, at);
     const attribute = ALIASES.get(key) ?? key;
     if (family && family !== "attribute") return columns.get(family + key) ?? missing(family);
-    const isAttribute = columns.get(attribute)?.kind === "attribute";
+    const own = columns.get(attribute);
     const others = family ? [] : ["metrics.", "params.", "tags."].map((prefix) => columns.get(prefix + key));
-    const found = (isAttribute && columns.get(attribute)) || others.find(Boolean) || (!family && columns.get(key));
+    const found = (own?.kind === "attribute" || !family ? own : undefined) ?? others.find(Boolean);
     if (found) return found;
     const known = [...columns.values()].filter((column) => !family || column.kind === "attribute");
     const kinds = family ? "attribute" : "attribute, metric, param or tag";
@@ -199,19 +229,27 @@
     return best && score(best) > 0.2 ? `did you mean “${best}”?` : `there are ${labels.slice(0, 8).join(", ")}`;
   }
 
+  // Milliseconds since 1970, as `_TIME` of query/filters.py reads them.
   function timeOf(value, at) {
-    if (typeof value === "number") return value;
-    const text = value.trim().replace(" ", "T");
-    const zoned = /T/.test(text) && !/(Z|[+-]\d\d:?\d\d)$/i.test(text) ? `${text}Z` : text;
-    const time = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(zoned) : NaN;
-    if (Number.isNaN(time)) throw new FilterError(`“${value}” is no time; write it as '2026-01-31' or '2026-01-31T10:00:00Z'`, at);
-    return time;
+    if (typeof value !== "string") return Number(value);
+    const parts = TIME.exec(value);
+    const [, day, clock = "00:00", seconds = ":00", fraction = "", zone = "Z"] = parts ?? [];
+    const midnight = Date.parse(`${day}T00:00Z`);
+    const isDay = parts && day >= "0001" && !Number.isNaN(midnight) && new Date(midnight).toISOString().startsWith(day);
+    if (!isDay) throw new FilterError(`“${value.slice(0, 40)}” is no time; write it as '2026-01-31' or '2026-01-31T10:00:00Z'`, at);
+    return Date.parse(`${day}T${clock}${seconds}.${fraction.slice(1, 4).padEnd(3, "0")}${zone}`);
   }
 
   function numberOf(value, at) {
     const number = asNumber(value);
-    if (number === null) throw new FilterError(`“${value}” is no number, and only numbers can be compared here`, at);
+    if (number === null) throw new FilterError(`“${value.slice(0, 40)}” is no number, and only numbers can be compared here`, at);
     return number;
+  }
+
+  // What the numbers of a column are compared with: those of texts exactly, others as doubles.
+  function wantedOf(column, value, at) {
+    if (column.type === "time") return timeOf(value, at);
+    return column.type === "text" ? numberOf(value, at) : Number(numberOf(value, at));
   }
 
   function equals(column, value, at) {
@@ -220,7 +258,7 @@
       const wanted = fold(value);
       return (row) => fold(column.text(row)) === wanted;
     }
-    const wanted = column.type === "time" ? timeOf(value, at) : numberOf(value, at);
+    const wanted = wantedOf(column, value, at);
     return (row) => column.number(row) === wanted;
   }
 
@@ -232,12 +270,29 @@
     return (row) => there(row) && tests.some((test) => test(row)) !== negated;
   }
 
+  // Whether a text is like a pattern. One expression for all of it would try every way to share a
+  // text among its %; those of the parts between them are of fixed length, each found once.
+  function matcher(pattern, flags) {
+    const escaped = pattern.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&").replaceAll("_", "[^]");
+    const parts = escaped.split("%");
+    const last = new RegExp(`${parts.length > 1 ? "" : "^"}${parts.at(-1)}$`, flags);
+    const others = parts.slice(0, -1).map((part, n) => new RegExp(n ? part : `^${part}`, flags));
+    return (text) => {
+      let at = 0;
+      for (const part of others) {
+        part.lastIndex = at;
+        if (!part.test(text)) return false;
+        at = part.lastIndex;
+      }
+      return text.search(last) >= at;
+    };
+  }
+
   function like({ name, pattern, ignoreCase, negated }, column) {
     if (column.type !== "text") throw new FilterError(`“${name.key.slice(0, 80)}” is no text; compare it with “<”, “=” or “>”`, name.at);
-    const escaped = pattern.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&").replaceAll("%", "[^]*").replaceAll("_", "[^]");
-    const expression = new RegExp(`^${escaped}$`, ignoreCase ? "iu" : "u");
+    const matches = matcher(pattern, ignoreCase ? "giu" : "gu");
     const there = present(column);
-    return (row) => there(row) && expression.test(column.text(row)) !== negated;
+    return (row) => there(row) && matches(column.text(row)) !== negated;
   }
 
   const ORDER = {
@@ -248,7 +303,7 @@
   };
 
   function compare({ op, value, at }, column) {
-    const wanted = column.type === "time" ? timeOf(value, at) : numberOf(value, at);
+    const wanted = wantedOf(column, value, at);
     const test = ORDER[op];
     return (row) => {
       const found = column.number(row);
@@ -266,11 +321,22 @@
       return tree.op === "and" ? (row) => tests.every((test) => test(row)) : (row) => tests.some((test) => test(row));
     }
     const column = lookUp(tree.name);
+    if (column.many) return anyOf(tree, column);
     if (tree.op === "in") return oneOf(tree, column);
     if (tree.op === "like") return like(tree, column);
     if (tree.op !== "null") return compare(tree, column);
     const there = present(column);
     return (row) => there(row) === tree.negated;
+  }
+
+  // As in MLflow: whether it holds of one of a run's data sets. All of them is text.
+  function anyOf(tree, column) {
+    const isText = ["like", "null"].includes(tree.op) || (tree.op === "in" && tree.values.every((value) => typeof value === "string"));
+    if (!isText) throw new FilterError("of a data set all is text: compare it with text in single quotes, by “=”", tree.at);
+    const there = present(column);
+    if (tree.op === "null") return (row) => column.many(row).some(there) === tree.negated;
+    const test = tree.op === "in" ? oneOf(tree, column) : like(tree, column);
+    return (row) => column.many(row).some((one) => test(one));
   }
 
   window.tracksiteFilter = { parse, compile, lookup, FilterError };

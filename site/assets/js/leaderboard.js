@@ -5,6 +5,7 @@
 
   const AROUND = 12;
   const SAMPLE = 1000;
+  const MOST_PRINTED = 2000; // rows
   const KINDS = [["metric", "Metrics"], ["param", "Params"], ["attribute", "Attributes"], ["tag", "Tags"]];
 
   const { el, number } = tracksite;
@@ -24,6 +25,7 @@
     let rowHeight = 34;
     let ranges = new Map();
     let widths = new Map();
+    let printed = false;
 
     const shown = () => board.state.columns.map((id) => board.columns.get(id));
 
@@ -31,7 +33,7 @@
     function sortBy(id, add) {
       const { sort } = board.state;
       const now = sort.find(([one]) => one === id);
-      const down = now ? !now[1] : board.columns.get(id).kind === "metric" && board.data.direction === "maximize";
+      const down = now ? !now[1] : board.columns.get(id).better === "maximize"; // the best first
       const rest = add ? sort.filter(([one]) => one !== id) : [];
       board.set({ sort: now && add ? sort.map((one) => (one === now ? [id, down] : one)) : [...rest, [id, down]] });
     }
@@ -41,14 +43,23 @@
       const down = place >= 0 && board.state.sort[place][1];
       const kind = el("small", {}, column.kind === "attribute" ? "" : column.kind);
       const arrow = el("span", { class: "arrow", "aria-hidden": "true" }, place < 0 ? "" : `${down ? "▼" : "▲"}${board.state.sort.length > 1 ? place + 1 : ""}`);
-      const button = el("button", { type: "button", title: "Sort; with Shift: sort further by this" }, kind, el("span", {}, column.label, arrow));
-      button.dataset.key = `sort ${column.id}`;
-      button.addEventListener("click", (event) => sortBy(column.id, event.shiftKey));
-      const cell = el("th", { scope: "col", class: isNumber(column) ? "num" : column.id === "name" ? "name" : null }, button);
+      const label = [kind, el("span", {}, column.label, arrow)];
+      const cell = el("th", { scope: "col", class: isNumber(column) ? "num" : column.id === "name" ? "name" : null }, ...(printed ? label : [sortButton(column, label)]));
       cell.style.setProperty("--least", `${width(column)}ch`);
       if (column.id === `metrics.${board.data.metric}`) cell.classList.add("primary");
       if (place === 0) cell.setAttribute("aria-sort", down ? "descending" : "ascending");
       return cell;
+    }
+
+    function sortButton(column, label) {
+      const button = el("button", { type: "button", title: "Sort; with Shift: sort further by this" }, ...label);
+      button.dataset.key = `sort ${column.id}`;
+      // A click that Firefox makes of Enter or Space does not tell of Shift: its key does.
+      let shift = false;
+      button.addEventListener("keydown", (event) => (shift = event.shiftKey));
+      button.addEventListener("pointerdown", (event) => (shift = event.shiftKey));
+      button.addEventListener("click", (event) => sortBy(column.id, event.shiftKey || (event.detail === 0 && shift)));
+      return button;
     }
 
     function width(column) {
@@ -75,7 +86,7 @@
     // Mean and half interval with the decimals of the column, so that all rows line up; in a column
     // without any, the mean to the last digit that its interval leaves sure.
     function meanText(column, rows) {
-      const { count, mean, half } = interval(column, rows);
+      const { count, mean, half } = interval(column, board.counted(rows));
       if (!count) return "–";
       if (!(half > 0)) return column.format(mean);
       if (column.type !== "number" || column.id === "duration_s") return `${column.format(mean)} ± ${column.format(half)}`;
@@ -85,7 +96,7 @@
     }
 
     function cell(column, item) {
-      const text = shownText(column, item);
+      const text = tracksite.visible(shownText(column, item));
       const row = item.rows ? item.rows[0] : item.row;
       if (column.id === "name") return nameCell(item, text);
       const made = el("td", { class: isNumber(column) ? "num" : null });
@@ -93,7 +104,7 @@
         made.append(el("span", { class: `status status-${text}` }, text));
       } else made.append(text);
       if (text.length > 26) made.title = text;
-      if (column.id === `metrics.${board.data.metric}`) bar(made, column, item.rows ? interval(column, item.rows).mean : column.number(row));
+      if (column.id === `metrics.${board.data.metric}`) bar(made, column, item.rows ? interval(column, board.counted(item.rows)).mean : column.number(row));
       return made;
     }
 
@@ -101,7 +112,7 @@
       const [low, high] = ranges.get(column.id) ?? [0, 0];
       if (!Number.isFinite(value) || high <= low) return;
       made.classList.add("bar");
-      made.style.setProperty("--share", `${(4 + (96 * (value - low)) / (high - low)).toFixed(1)}%`);
+      made.style.setProperty("--share", `${(4 + 96 * ((value / 2 - low / 2) / (high / 2 - low / 2))).toFixed(1)}%`);
     }
 
     function nameCell(item, text) {
@@ -138,16 +149,24 @@
       return rows > 0 ? [made] : [];
     }
 
+    const remark = (text) => el("tr", { class: "empty-row" }, el("td", { colspan: shown().length + 1 }, text));
+
+    function inView(count) {
+      const first = Math.max(0, Math.min(Math.floor(scroll.scrollTop / rowHeight), count - 1) - AROUND);
+      return [first, Math.min(count, first + Math.ceil(scroll.clientHeight / rowHeight) + 2 * AROUND + 2)];
+    }
+
     function draw() {
       const { items } = board;
-      const first = Math.max(0, Math.min(Math.floor(scroll.scrollTop / rowHeight), items.length - 1) - AROUND);
-      const last = Math.min(items.length, first + Math.ceil(scroll.clientHeight / rowHeight) + 2 * AROUND + 2);
+      const [first, last] = printed ? [0, Math.min(items.length, MOST_PRINTED)] : inView(items.length);
       const next = new Map();
       for (let place = first; place < last; place++) next.set(items[place], drawn.get(items[place]) ?? rowOf(items[place], place));
       drawn = next;
       const focused = document.activeElement?.dataset?.key;
-      body.replaceChildren(...spacer(first), ...drawn.values(), ...spacer(items.length - last));
-      if (!items.length) body.append(el("tr", { class: "empty-row" }, el("td", { colspan: shown().length + 1 }, "No run passes the filter.")));
+      const rest = items.length - last;
+      body.replaceChildren(...spacer(first), ...drawn.values(), ...(printed ? [] : spacer(rest)));
+      if (!items.length) body.append(remark("No run passes the filter."));
+      if (printed && rest) body.append(remark(`and ${number(rest)} more`));
       refocus(focused);
     }
 
@@ -164,7 +183,7 @@
       table.setAttribute("aria-rowcount", board.items.length + 1);
       draw();
       const tall = body.querySelector("tr:not(.spacer)")?.offsetHeight;
-      if (tall && tall !== rowHeight) {
+      if (tall && tall !== rowHeight && !printed) {
         rowHeight = tall;
         draw();
       }
@@ -183,22 +202,39 @@
       clearTimeout(waiting);
       board.set({ filter: filter.value });
     });
+    // Browsers fill fields in again after Back, or empty them: what is in force is what they show.
+    // WebKit does so after it has told of the page.
+    const refill = () => {
+      clearTimeout(waiting);
+      filter.value = board.state.filter;
+      tools();
+    };
+    addEventListener("pageshow", () => {
+      refill();
+      setTimeout(refill);
+    });
     find("repeats")?.addEventListener("change", (event) => board.set({ repeats: event.target.checked }));
     find("clear").addEventListener("click", () => board.set({ selected: [] }));
     find("reset").addEventListener("click", () => board.set({ ...board.defaults }));
     find("csv").addEventListener("click", () => download(csv(board, shown()), section.dataset.file));
 
+    // A button that goes away hands its focus on.
+    const hide = (button, on) => {
+      if (on && document.activeElement === button) filter.focus({ preventScroll: true });
+      button.hidden = on;
+    };
     function tools() {
-      const { rows, count, state, error } = board;
+      const { rows, count, state, error, unsorted } = board;
       if (document.activeElement !== filter) filter.value = state.filter;
       filter.setAttribute("aria-invalid", String(Boolean(error)));
-      find("error").replaceChildren(...(error ? complaint(state.filter, error) : []));
+      const lost = unsorted.map((id) => el("span", {}, `Not sorted by “${id.slice(0, 80)}”, which no run here has. `));
+      find("error").replaceChildren(...lost, ...(error ? complaint(state.filter, error) : []));
       const text = `${number(rows.length)} of ${number(count)} run${count === 1 ? "" : "s"}`;
       if (find("count").textContent !== text) find("count").textContent = text;
       if (find("repeats")) find("repeats").checked = state.repeats;
-      find("clear").hidden = !state.selected.length;
+      hide(find("clear"), !state.selected.length);
       find("clear").textContent = `Clear selection (${state.selected.length})`;
-      find("reset").hidden = location.hash.length < 2;
+      hide(find("reset"), board.isDefault());
       for (const box of find("columns").querySelectorAll("input")) box.checked = state.columns.includes(box.value);
     }
 
@@ -219,6 +255,12 @@
       const ids = [...board.columns.keys()].filter((id) => (id === target.value ? target.checked : board.state.columns.includes(id)));
       board.set({ columns: ids });
     });
+
+    const print = (on) => {
+      printed = on;
+      drawAll();
+    };
+    tracksite.onPrint({ show: () => (print(true), () => print(false)) });
 
     let known = null;
     board.watch(() => {

@@ -4,12 +4,14 @@
   "use strict";
 
   const { el, colour, number } = tracksite;
+  const { apart, lens } = tracksiteAxes;
   const HEIGHT = 320;
   const TOP = 52;
   const BOTTOM = 20;
   const GAP = 8; // between an axis and its labels
   const MOST_LABEL = 84; // pixels of a label; longer ones end in …
   const STEP = 104; // least distance of two axes
+  const ON_PAPER = 690; // pixels across A4
   const MOST_LINES = 4000;
   const MOST_AXES = 10;
   const MOST_TICKS = 12;
@@ -36,15 +38,13 @@
     let [low, high] = [Infinity, -Infinity];
     for (const key of known) [low, high] = [Math.min(low, key), Math.max(high, key)];
     const log = low > 0 && high / low >= 50;
-    const [to, from] = log ? [Math.log10, (value) => 10 ** value] : [Number, Number];
-    const [bottom, top] = [to(low), to(high)];
-    const place = (value) => (top > bottom ? (to(value) - bottom) / (top - bottom) : 0.5);
-    const position = (row) => (Number.isFinite(column.keys[row]) ? place(column.keys[row]) : null);
-    const value = (at) => from(bottom + at * (top - bottom));
+    const eye = lens(known, log);
+    const position = (row) => (Number.isFinite(column.keys[row]) ? eye.to(column.keys[row]) : null);
     const distinct = [...new Set(known)].sort((a, b) => a - b);
-    const ticks = distinct.length <= 6 ? distinct : [0, 0.25, 0.5, 0.75, 1].map(value);
-    const digits = (tick) => number(distinct.length <= 6 ? tick : Number(tick.toPrecision(3)));
-    return { column, log, position, value, place, ticks: ticks.map((tick) => [place(tick), digits(tick)]) };
+    const ticks = distinct.length <= 6 ? distinct : [0, 0.25, 0.5, 0.75, 1].map(eye.from);
+    const texts = distinct.length <= 6 ? ticks.map(number) : apart(ticks);
+    const value = (at) => (at <= 0 ? low : at >= 1 ? high : eye.from(at)); // the ends exactly
+    return { column, log, position, value, place: eye.to, ticks: ticks.map((tick, n) => [eye.to(tick), texts[n]]) };
   }
 
   function textAxis(column) {
@@ -102,6 +102,7 @@
     const note = el("p", { class: "note" });
     place.replaceChildren(scroll, brushes, note);
     let [axes, known, width, sides] = [[], null, 0, [0, 0]];
+    let onPaper = false;
     const [drawSoon, brushSoon] = [inNextFrame(), inNextFrame()];
 
     const xOf = (n) => sides[0] + (n * (width - sides[0] - sides[1])) / Math.max(1, axes.length - 1);
@@ -167,7 +168,8 @@
     }
 
     // A long name breaks in two after a separator, as near to its middle as it can.
-    function titleLines(context, { column: { label } }) {
+    function titleLines(context, { column }) {
+      const label = tracksite.visible(column.label);
       const most = STEP - 12;
       if (context.measureText(label).width <= most) return [label];
       const breaks = [...label.matchAll(/[/_.:\s-]+/g)].map((found) => found.index + found[0].length).filter((at) => at < label.length);
@@ -199,7 +201,7 @@
         const last = n === axes.length - 1;
         context.textAlign = last ? "left" : "right";
         for (const [at, label] of axis.ticks) {
-          const shown = shorten(context, label, MOST_LABEL);
+          const shown = shorten(context, tracksite.visible(label), MOST_LABEL);
           const [from, y, long] = [last ? x + GAP : x - GAP, yOf(at), context.measureText(shown).width];
           context.globalAlpha = 0.88;
           context.fillStyle = bg;
@@ -247,7 +249,7 @@
       place.closest("section").hidden = axes.length < 2;
       if (axes.length < 2) return;
       sides = margins(canvas.getContext("2d"));
-      width = Math.max(scroll.clientWidth, sides[0] + sides[1] + (axes.length - 1) * STEP);
+      width = Math.max(onPaper ? ON_PAPER : scroll.clientWidth, sides[0] + sides[1] + (axes.length - 1) * STEP);
       const scale = devicePixelRatio || 1;
       canvas.width = width * scale;
       canvas.height = HEIGHT * scale;
@@ -270,11 +272,11 @@
       brushes.replaceChildren(...board.state.brush.map(([id, ...wanted]) => {
         const column = board.columns.get(id);
         const range = column.numeric ? wanted.map((value) => number(Number(value.toPrecision(4)))).join(" to ") : wanted.join(", ");
-        const button = el("button", { type: "button", "aria-label": `Remove the brush ${column.label}: ${range}` }, `${column.label}: ${range} ×`);
+        const button = el("button", { type: "button" }, el("span", { class: "visually-hidden" }, "Remove the brush "), `${column.label}: ${range} `, el("span", { "aria-hidden": "true" }, "×"));
         button.addEventListener("click", () => board.set({ brush: board.state.brush.filter(([one]) => one !== id) }));
         return button;
       }));
-      if (focused) brushes.querySelector("button")?.focus();
+      if (focused) (brushes.querySelector("button") ?? handles.firstChild)?.focus({ preventScroll: true });
     }
 
     // ---- a handle over each axis: pointer and keyboard
@@ -302,6 +304,8 @@
 
     function drag(handle, axis, event) {
       if (event.button) return;
+      event.preventDefault(); // of text that the drag would select
+      handle.focus({ preventScroll: true });
       const at = ({ clientY }) => clamp(1 - (clientY - canvas.getBoundingClientRect().top - TOP) / (HEIGHT - TOP - BOTTOM), 0, 1);
       const from = at(event);
       let moved = false;
@@ -334,6 +338,11 @@
       return low <= 0 && high >= 1 ? brush(axis, null) : brush(axis, low, high);
     }
 
+    const print = (on) => {
+      onPaper = on;
+      draw();
+    };
+    tracksite.onPrint({ show: () => (print(true), () => print(false)) });
     board.watch(() => drawSoon(draw));
     tracksite.onTheme(draw);
     new ResizeObserver(() => drawSoon(draw)).observe(scroll);

@@ -2,18 +2,22 @@
 // beside the best one, and the best run's params beside this one's. The page reads well without it.
 (() => {
   "use strict";
-  const { el, number, mount, use } = tracksite;
+  const { el, number, visible, mount, use } = tracksite;
   let standing = null;
 
-  // The number of values that are better; `values` is sorted, best first.
-  const rankOf = (values, own, sign) => 1 + values.filter((value) => sign * value > sign * own).length;
+  // `values` is sorted, best first, and has for each run the best value of those that tie with it:
+  // the rank is one more than the number of those that are better than the last that is no worse.
+  const rankOf = (values, own, sign) => {
+    const place = values.findLast((value) => sign * value >= sign * own) ?? own;
+    return 1 + values.filter((value) => sign * value > sign * place).length;
+  };
   const tile = (name, label, value, note) => {
     const node = document.querySelector(`[data-standing="${name}"]`);
     if (!node) return;
     const [title, shown, below] = node.children;
-    title.textContent = label;
+    title.textContent = visible(label);
     shown.textContent = value;
-    below.replaceChildren(...[note].flat());
+    below.replaceChildren(...[note].flat().map((it) => (typeof it === "string" ? visible(it) : it)));
     node.hidden = false;
   };
   const ownValue = (metric) => {
@@ -33,7 +37,8 @@
       tile("value", `${goal.metric} ${arrow}`, "–", ["best ", el("b", {}, number(best.value)), " by ", link(best)]);
       return;
     }
-    tile("rank", "Rank", `${number(rankOf(values, own, sign))} of ${number(values.length)}`, `by ${goal.metric}`);
+    if (document.querySelector("[data-counts]")) tile("rank", "Rank", `${number(rankOf(values, own, sign))} of ${number(values.length)}`, `by ${goal.metric}`);
+    else tile("rank", "Rank", "–", "only finished runs are ranked");
     tile("value", `${goal.metric} ${arrow}`, number(own), best.run_id === runId
       ? el("span", { class: "good" }, "the best of this experiment")
       : ["best ", el("b", {}, number(best.value)), " by ", link(best)]);
@@ -51,7 +56,7 @@
       const own = row.cells[1];
       known.add(row.dataset.param);
       row.append(el("td", { class: own.className, "data-best": true }, theirs ?? "–"));
-      row.classList.toggle("differs", theirs !== own.textContent);
+      row.classList.toggle("differs", visible(theirs ?? "–") !== own.textContent);
     }
     for (const key of Object.keys(best.params).filter((name) => !known.has(name)).sort()) {
       table.tBodies[0].append(el("tr", { class: "differs" },

@@ -7,6 +7,7 @@
   const waiting = new Map(); // name -> functions that use it
   const mounts = []; // functions that bring a page to life
   const themed = []; // functions to call when the colours change
+  const prints = []; // {load, show}: how parts of the page get ready for paper
 
   // ---- data scripts: tracksite.data("name", JSON.parse('…')) --------------------------------
   const data = (name, value) => {
@@ -19,7 +20,27 @@
     if (stored.has(name)) fn(stored.get(name));
   };
 
+  // ---- texts: what nobody would see is shown, as visible.py does -----------------------------
+  const EMOJI = "\\u2190-\\u27bf\\u2900-\\u2bff\\u{1f000}-\\u{1faff}";
+  const SCRIPTS = "\\u0620-\\u06ff\\u0750-\\u077f\\u08a0-\\u0dff\\u1000-\\u109f\\u1780-\\u17b3";
+  const IDEOGRAPHS = "\\u3400-\\u9fff\\uf900-\\ufaff\\u{20000}-\\u{3fffd}";
+  const PLANES = Array.from({ length: 16 }, (_, at) => `\\u{${(at + 1).toString(16)}fffe}\\u{${(at + 1).toString(16)}ffff}`);
+  const HIDDEN = new RegExp([
+    `(?<=[${EMOJI}#*0-9©®‼⁉™ℹ〰〽㊗㊙])[\\ufe0e\\ufe0f]`,
+    `(?<=[${EMOJI}\\ufe0f])\\u200d(?=[${EMOJI}])`,
+    `(?<=[${SCRIPTS}])[\\u200c\\u200d](?=[${SCRIPTS}])`,
+    `(?<=[${IDEOGRAPHS}])[\\ufe00-\\ufe0f\\u{e0100}-\\u{e01ef}]`,
+    "([\\0-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f\\xad\\u034f\\u061c\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f"
+    + "\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u206f\\u2800\\u3164\\ud800-\\udfff\\ufdd0-\\ufdef\\ufe00-\\ufe0f"
+    + "\\ufeff\\uffa0\\ufff0-\\ufffb\\ufffe\\uffff\\u{13430}-\\u{1343f}\\u{1bca0}-\\u{1bca3}"
+    + `\\u{1d173}-\\u{1d17a}\\u{e0000}-\\u{e0fff}${PLANES.join("")}])`,
+  ].join("|"), "gu");
+  const visible = (text) => text.replace(HIDDEN, (needed, hidden) => (hidden === undefined
+    ? needed : `[U+${hidden.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}]`));
+
   // ---- DOM ----------------------------------------------------------------------------------
+  const READ = new Set(["title", "aria-label", "alt", "placeholder"]); // attributes that people read
+  const shown = (child) => (typeof child === "string" ? visible(child) : child);
   const SVG = "http://www.w3.org/2000/svg";
   const fill = (node, attributes, children) => {
     for (const [key, value] of Object.entries(attributes ?? {})) {
@@ -27,10 +48,10 @@
       if (key.startsWith("on") && typeof value === "function") {
         node.addEventListener(key.slice(2), value);
       } else {
-        node.setAttribute(key, value === true ? "" : String(value));
+        node.setAttribute(key, value === true ? "" : READ.has(key) ? visible(String(value)) : String(value));
       }
     }
-    node.append(...children.flat().filter((child) => child !== null && child !== undefined));
+    node.append(...children.flat().filter((child) => child !== null && child !== undefined).map(shown));
     return node;
   };
   // el("td", {class: "num"}, "text", node, …): texts become text nodes, never HTML.
@@ -93,8 +114,20 @@
   };
   let theme = THEMES.includes(recall(THEME_KEY)) ? recall(THEME_KEY) : "";
   paint(theme);
-  const repaint = () => themed.forEach((fn) => fn());
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
+  let onPaper = false;
+  const repaint = () => themed.forEach((fn) => fn(onPaper));
+  // Paper is light: what a canvas draws too. Returns what brings the colours back.
+  const paper = () => {
+    onPaper = true;
+    paint("light");
+    repaint();
+    return () => {
+      onPaper = false;
+      paint(theme);
+      repaint();
+    };
+  };
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => onPaper || repaint());
   const themeButton = (button) => {
     const say = () => {
       button.textContent = theme ? theme[0].toUpperCase() + theme.slice(1) : "Auto";
@@ -120,6 +153,7 @@
     return value;
   };
   const onTheme = (fn) => themed.push(fn);
+  const onPrint = (part) => prints.push(part);
   const isDark = () =>
     theme ? theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
 
@@ -146,6 +180,16 @@
     };
     box.append(button);
   };
+  // The address keeps what it says: of a filter, say.
+  const skipLink = (link) => {
+    link.onclick = (event) => {
+      const main = document.getElementById("main");
+      if (!main) return;
+      event.preventDefault();
+      main.scrollIntoView();
+      main.focus({ preventScroll: true });
+    };
+  };
   const relativeTimes = (scope) => {
     const now = Date.now();
     for (const node of scope.querySelectorAll("time[datetime]")) {
@@ -158,8 +202,32 @@
   const everyPage = (scope) => {
     scope.querySelectorAll("[data-theme-toggle]").forEach(themeButton);
     scope.querySelectorAll("[data-copy]").forEach(copyButton);
+    scope.querySelectorAll(".skip").forEach(skipLink);
     relativeTimes(scope);
   };
+
+  // Scroll to a part of the page, and stay there while what stands above it fills, until the
+  // reader moves.
+  const MOVES = ["wheel", "touchstart", "keydown", "pointerdown"];
+  const SETTLED = 10_000; // milliseconds; a scroll bar tells of no move
+  let leave = () => {};
+  const land = (id) => {
+    leave();
+    const target = document.getElementById(id);
+    if (!target) return;
+    const observer = new ResizeObserver(() => target.scrollIntoView());
+    leave = () => observer.disconnect();
+    observer.observe(document.body);
+    for (const move of MOVES) addEventListener(move, leave, { once: true, passive: true, capture: true });
+    setTimeout(leave, SETTLED);
+  };
+  const landAtFragment = () => {
+    let id = location.hash.slice(1);
+    try { id = decodeURIComponent(id); } catch { /* as it is */ }
+    if (id) land(id);
+  };
+  addEventListener("DOMContentLoaded", landAtFragment, { once: true });
+  addEventListener("hashchange", landAtFragment);
 
   // `fn(document)` brings a part of the page to life. It is called once the page is read, and
   // again by `refresh` after the page was replaced in place, so it must do no harm when repeated.
@@ -173,6 +241,7 @@
   mounts.push(everyPage);
 
   window.tracksite = Object.freeze({
-    data, use, el, svg, number, duration, ago, colour, isDark, onTheme, recall, remember, mount, refresh,
+    data, use, el, svg, visible, number, duration, ago, colour, isDark, onTheme, onPrint, prints, paper, recall, remember, land, mount,
+    refresh,
   });
 })();

@@ -107,7 +107,7 @@
 
   async function draw(place) {
     const { data: shown, view } = drawn.get(place) ?? {};
-    const isNow = (data, theme) => data === known.get(place.dataset.vega) && theme === String(tracksite.isDark());
+    const isNow = (data, theme) => data === known.get(place.dataset.vega) && theme === colour("--text");
     if (view && isNow(shown, place.dataset.theme)) return;
     let problem = null;
     try {
@@ -115,7 +115,8 @@
       await Promise.all((place.dataset.vegaSrc ?? "").split(/\s+/).filter(Boolean).map(load));
       const box = el("div", { class: "vega-box", "data-keep": "", role: "img" });
       const fail = (error) => (problem ??= error);
-      const [data, theme] = [known.get(place.dataset.vega), String(tracksite.isDark())];
+      const [data, theme] = [known.get(place.dataset.vega), colour("--text")];
+      noteColours();
       place.dataset.theme = theme;
       const spec = specOf(place);
       view?.finalize();
@@ -148,6 +149,32 @@
     { rootMargin: "300px" },
   );
 
+  // On paper the colours of the page are the light ones: those that a figure took from it are
+  // exchanged in place, since drawing it again takes longer than browsers wait.
+  const TOKENS = ["--text", "--muted", "--grid", "--line-strong", ...CATEGORIES];
+  let onScreen = new Map();
+  const noteColours = () => (onScreen = new Map(TOKENS.map((token) => [colour(token), token])));
+  function onPaper() {
+    const changed = [];
+    for (const node of document.querySelectorAll(".vega-box svg *")) {
+      for (const name of ["fill", "stroke"]) {
+        const token = onScreen.get(node.getAttribute(name));
+        if (!token) continue;
+        changed.push([node, name, node.getAttribute(name)]);
+        node.setAttribute(name, colour(token));
+      }
+    }
+    return () => changed.forEach(([node, name, value]) => node.setAttribute(name, value));
+  }
+  tracksite.onPrint({
+    load: () => {
+      const places = [...document.querySelectorAll("[data-vega]")].filter((place) => !drawn.has(place));
+      for (const place of places) near.unobserve(place), soon(place);
+      return queue;
+    },
+    show: onPaper,
+  });
+
   tracksite.mount((scope) => {
     for (const place of scope.querySelectorAll("[data-vega]")) {
       track(place.dataset.vega);
@@ -161,5 +188,5 @@
       drawn.delete(place);
     }
   });
-  tracksite.onTheme(() => [...drawn.keys()].forEach(soon));
+  tracksite.onTheme((onPaper) => onPaper || [...drawn.keys()].forEach(soon));
 })();
