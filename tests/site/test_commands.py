@@ -139,6 +139,7 @@ def test_a_repository_that_cannot_be_cloned_is_said():
         (None, "the changes were not recorded"),
         ("+a\n[shortened: the first 200 kB of the diff are kept]\n", "only the beginning"),
         ("-password = '***'\n", "masked"),
+        ("[left out: .env, which may hold secrets]\n", "left out"),
         ("Binary files a/x.png and b/x.png differ\n", "binary"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+LEFT_OUT = "[left out: "  # how the line in a diff begins that stands for such a file
 _NAMES = frozenset(
     ".netrc _netrc .npmrc .pypirc .pgpass .my.cnf .mylogin.cnf .htpasswd .htaccess"
     " .git-credentials .dockercfg .dockerconfigjson .boto .s3cfg .vault-token .terraformrc"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from tracksite.masking import MASK
+from tracksite.masking.files import LEFT_OUT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -87,6 +88,8 @@ def _unfit(diff: str) -> str | None:
     """Return why a recorded diff cannot be applied; None where it can."""
     if diff.rstrip().endswith("of the diff are kept]"):
         return "only the beginning of the changes was kept"
+    if diff.startswith(LEFT_OUT) or f"\n{LEFT_OUT}" in diff:
+        return "files that may hold secrets were left out: apply the others by hand"
     if MASK in diff:
         return "secrets in the changes were masked: apply them by hand"
     if re.search(r"^Binary files .{0,2000} differ$", diff, re.MULTILINE):

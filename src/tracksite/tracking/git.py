@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
-from tracksite.masking.files import holds_secrets
+from tracksite.masking.files import LEFT_OUT, holds_secrets
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -105,7 +105,7 @@ def _diff(folder: Path, until: float, changed: list[tuple[str, ...]]) -> str | N
         *(folder, until, "-c", "diff.submodule=short", "-c", "diff.relative=false"),
         *("diff", "--no-ext-diff", "--no-textconv", "--no-color", "HEAD", "--", ":/", *without),
     )
-    names = [f"[left out: {' from '.join(paths)}, which may hold secrets]\n" for paths in hidden]
+    names = [f"{LEFT_OUT}{' from '.join(paths)}, which may hold secrets]\n" for paths in hidden]
     return None if diff is None else "".join(names).encode(errors="replace").decode() + diff
 
 
