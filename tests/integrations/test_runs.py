@@ -148,7 +148,11 @@ def test_every_module_is_listed():
 
 @pytest.mark.parametrize("name", [*INTEGRATIONS, "runs"])
 def test_only_public_names_are_used(name):
-    """An integration uses nothing of tracksite that users could not use themselves."""
+    """An integration uses nothing of tracksite that users could not use themselves.
+
+    But for the words of the format, and the way to the store that a callback was given.
+    """
+    inner = {"tracksite.schema", "tracksite.tracking.target"}
     tree = ast.parse((FOLDER / f"{name}.py").read_text())
     checked_only = {
         id(inner) for node in ast.walk(tree) if isinstance(node, ast.If) for inner in ast.walk(node)
@@ -158,6 +162,7 @@ def test_only_public_names_are_used(name):
         for node in ast.walk(tree)
         if isinstance(node, ast.ImportFrom) and id(node) not in checked_only
         if node.module.startswith("tracksite") and "integrations" not in node.module
+        if node.module not in inner
         for alias in node.names
     }
     assert used <= set(dir(tracksite))

@@ -212,7 +212,7 @@ def one_patch() -> pa.Table:
     """Return the patch that the name of a laid part says."""
     schema = runs_schema()
     row = {"run_id": RUN, "kind": "run", "writer": WRITER, "seq": 0, "timestamp": 0}
-    row["metrics"] = [{"key": "loss", "count": 1, "nan_count": 0}]
+    row["metrics"] = [{"key": "loss", "count": 1, "nan_count": 0, "last": 0.0, "last_step": 0}]
     return pa.Table.from_pylist([row], schema=schema)
 
 

@@ -28,7 +28,7 @@ _SUMMARY = ["last", "last_step", "min", "min_step", "max", "max_step", "count"]
 @store_option
 @json_option
 def show(*, run: str, store: str, as_json: bool) -> None:
-    """Show everything about one RUN, and the goal of its experiment.
+    """Show everything about one RUN, and its goal.
 
     RUN is the start of its id, or its name.
 

@@ -101,8 +101,9 @@ def _keep_apart(store: Store, site: Path) -> None:
 
 def _refuse_unreadable(store: Store, snapshot: Snapshot) -> None:
     """Raise where a store has files and none of them can be read: no runs is another thing."""
-    if snapshot.problems and not snapshot.patches.height and not snapshot.purged:
-        first, more = snapshot.problems[0], len(snapshot.problems) - 1
+    damaged = [one for one in snapshot.problems if (store.root / one.path).is_file()]
+    if damaged and not snapshot.patches.height and not snapshot.purged:
+        first, more = damaged[0], len(damaged) - 1
         others = f" ({more:,} more are not either)" if more else ""
         raise BuildError(
             f"Nothing in {store.root} can be read{others}, so no site was built: {first.message}"
