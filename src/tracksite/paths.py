@@ -8,7 +8,6 @@ ASCII, never a leading underscore, and a digest of the name, so that two names n
 from __future__ import annotations
 
 import hashlib
-import posixpath
 import re
 import unicodedata
 from pathlib import Path, PurePosixPath
@@ -99,13 +98,20 @@ def model_page(name: str) -> str:
 def relative(source: str, target: str) -> str:
     """Return the URL that leads from the page `source` to the site path `target`.
 
-    A fragment (`#…`) of `target` is kept as it is; everything else is percent-encoded.
+    A fragment (`#…`) of `target` is kept as it is; everything else is percent-encoded. Both are
+    site paths: of files, without dots.
     """
     path, mark, fragment = target.partition("#")
     if not path:
         return mark + fragment
-    start = posixpath.dirname(source) or "."
-    return quote(posixpath.relpath(path, start), safe="/@+=,()") + mark + fragment
+    here, there = source.split("/")[:-1], path.split("/")
+    shared = 0  # posixpath.relpath asks for the working folder each time
+    for one, other in zip(here, there[:-1], strict=False):
+        if one != other:
+            break
+        shared += 1
+    steps = [".."] * (len(here) - shared) + there[shared:]
+    return quote("/".join(steps), safe="/@+=,()") + mark + fragment
 
 
 def inside(folder: Path, name: str) -> Path:

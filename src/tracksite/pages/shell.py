@@ -10,6 +10,7 @@ import re
 import shlex
 import textwrap
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -53,7 +54,7 @@ def commands(run: Mapping[str, Any], diff_name: str) -> str:
         run: the folded row of the run.
         diff_name: file name of the recorded diff of the working tree.
     """
-    environment = {it["key"]: it["text"] for it in run["environment"] or []}
+    environment = frozenset((it["key"], it["text"]) for it in run["environment"] or [])
     lines = [*_code(run, diff_name), *_packages(environment), *_start(run)]
     return "\n".join(lines) if any(not line.startswith("#") for line in lines) else ""
 
@@ -97,7 +98,12 @@ def _unfit(diff: str) -> str | None:
     return None
 
 
-def _packages(environment: Mapping[str, str]) -> Iterator[str]:
+@lru_cache(64)  # most runs of an experiment have the same
+def _packages(environment: frozenset[tuple[str, str]]) -> tuple[str, ...]:
+    return tuple(_installed(dict(environment)))
+
+
+def _installed(environment: Mapping[str, str]) -> Iterator[str]:
     pins, indexes = [], set()
     for key, version in sorted(environment.items()):
         name, found = key.removeprefix("package:"), _VERSION.fullmatch(version)
