@@ -55,3 +55,10 @@ def test_an_axis_has_room_for_one_value(value):
     fill = figures_of([({"lr": at}, value) for at in range(3)])["slice lr"]["fill"]
     assert fill["$low"] <= value <= fill["$high"]
     assert fill["$low"] < fill["$high"] < float("inf")
+
+
+@pytest.mark.parametrize(("values", "most"), [([0.2, 0.9, 0.99], 1.0), ([20.0, 90.0, 99.0], None)])
+def test_an_axis_stays_within_what_the_metric_can_be(values, most):
+    """There is no room above an R² of 1, unless a value shows that it is in per cent."""
+    fill = figures_of([({"lr": at}, value) for at, value in enumerate(values)])["slice lr"]["fill"]
+    assert fill["$high"] == most or (most is None and fill["$high"] > max(values))

@@ -9,6 +9,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from tracksite.query.goal import metric_range
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -49,7 +51,7 @@ def figures(
     found: dict[str, Any] = {}
     if shares:
         found["effects"] = {"chart": "effects", "data": {"effects": shares}, "fill": {}}
-    low, high = _domain(values)
+    low, high = _domain(values, goal.metric)
     for param in shown_params(effects, slices):
         rows = slices.filter(slices["param"] == param)
         kept = rows.select(*_SLICE_FIELDS).to_dicts()
@@ -65,17 +67,22 @@ def shown_params(effects: pl.DataFrame, slices: pl.DataFrame) -> list[str]:
     return [param for param in effects["param"] if param in sliced][:MOST_SLICES]
 
 
-def _domain(values: pl.Series) -> tuple[float, float]:
+def _domain(values: pl.Series, metric: str) -> tuple[float, float]:
     """Return the range of the runs' values, so that the charts share one scale.
 
-    Intervals may reach beyond it, and beyond what the metric can be: they are cut off there.
+    It has a margin, within what the metric can be by its name unless a value is beyond that, too.
+    Intervals may reach beyond it: they are cut off there.
     """
     low, high = values.min(), values.max()
     if not isinstance(low, float) or not isinstance(high, float):
         return 0.0, 1.0
     margin = high * 0.05 - low * 0.05 or abs(high) * 0.05 or 1.0
-    least = -_LARGEST if low < 0 else 0.0
-    return max(least, low - margin), min(_LARGEST, high + margin)
+    least, most = metric_range(metric)
+    if least is None or low < least:
+        least = -_LARGEST if low < 0 else 0.0
+    if most is None or high > most:
+        most = _LARGEST
+    return max(least, low - margin), min(most, high + margin)
 
 
 def _effects_spec() -> Mapping[str, Any]:
