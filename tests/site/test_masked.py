@@ -135,6 +135,19 @@ def test_names_that_differ_in_their_secrets_alone_stay_apart(tmp_path):
     assert other not in _text(tmp_path / "site")
 
 
+def test_settings_that_differ_in_their_secrets_alone_stay_apart(tmp_path):
+    """The mask of a param makes no repeats of runs of two settings: the site agrees with `ls`."""
+    urls = [f"https://me:{word}@h/a.csv" for word in ("hunter2222", "trustno111", "hunter2222")]
+    for url in urls:
+        with tracksite.start_run(experiment="e") as begun:
+            begun.log_params({"data": url, "lr": 0.1})
+            begun.log_metric("loss", 1.0)
+    build("runs", tmp_path / "site")
+    shown = pl.read_parquet(tmp_path / "site/data/runs.parquet").sort("run_id")
+    masked = "https://***@h/a.csv"
+    assert shown["params.data"].to_list() == [masked, f"{masked} (2)", masked]
+
+
 def test_the_command_line_names_the_places(run, tmp_path):
     """`tracksite build` prints run, place and reason; `--json` has them too, the secret neither."""
     done = CliRunner().invoke(app, ["build", "runs", "-o", str(tmp_path / "site")])

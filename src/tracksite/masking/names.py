@@ -121,9 +121,8 @@ def _kind_at(found: tuple[str, ...], at: int) -> str:
         if _COUNTED.intersection(found[:at]):
             return ""
         return HARD if word == "token" and before in _BEFORE_TOKEN else SOFT
-    if word == "pass" and before in _BEFORE_PASS:
-        return ""
-    return SOFT if word in _SOFT else ""
+    is_step = word == "pass" and before in _BEFORE_PASS
+    return SOFT if word in _SOFT and not is_step else ""
 
 
 def is_digest(name: str) -> bool:

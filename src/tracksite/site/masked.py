@@ -13,7 +13,7 @@ import polars as pl
 from tracksite.masking import find, mask_named, names
 from tracksite.masking.forms import forms
 from tracksite.masking.spans import cut, worth_knowing
-from tracksite.site.row import FIELDS, NAMES, PAIRS, SHARED, TEXTS, Row, distinct
+from tracksite.site.row import FIELDS, NAMES, PAIRS, SHARED, TEXTS, Alike, Row, distinct
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -74,6 +74,7 @@ class _Looker:
         self._allow = allow
         self._starts = sorted({form.start for form in forms()})
         self._known: dict[str, bool] = {}
+        self._alike = Alike()
         self._shared = self._shared_names(folded)
 
     def _shared_names(self, folded: pl.DataFrame) -> dict[str, str]:
@@ -124,7 +125,8 @@ class _Looker:
         """Return one row without its secrets; adds what was masked to `told`, but of no deleted."""
         own: list[Masked] = []
         known = frozenset(self._own_secrets(row))
-        made = Row(row["run_id"], self._allow, known, self._shared, own).masked(row)
+        looker = Row(row["run_id"], self._allow, known, self._shared, told=own, alike=self._alike)
+        made = looker.masked(row)
         if not row["deleted"]:
             told += own
         return made
