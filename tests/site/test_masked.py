@@ -148,6 +148,16 @@ def test_settings_that_differ_in_their_secrets_alone_stay_apart(tmp_path):
     assert shown["params.data"].to_list() == [masked, f"{masked} (2)", masked]
 
 
+def test_a_run_is_not_named_after_its_secret(tmp_path):
+    """What a param gives away is masked in the run's name too, on every page that names it."""
+    with tracksite.start_run(run_name="try hunter2222", experiment="e") as begun:
+        begun.log_param("password", "hunter2222")
+    build("runs", tmp_path / "site")
+    assert "hunter2222" not in _text(tmp_path / "site")
+    told = json.loads((tmp_path / f"site/runs/{begun.run_id}/run.json").read_text())
+    assert told["name"] == "try ***"
+
+
 def test_the_command_line_names_the_places(run, tmp_path):
     """`tracksite build` prints run, place and reason; `--json` has them too, the secret neither."""
     done = CliRunner().invoke(app, ["build", "runs", "-o", str(tmp_path / "site")])

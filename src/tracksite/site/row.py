@@ -82,8 +82,9 @@ class Row:
             if row[field] in self._shared:
                 made[field] = self._shared[row[field]]
                 self._tell(field, HOLDS)
-        for field in (*NAMES, *TEXTS, *(() if row["kind"] != "run" else ("name",))):
-            made[field] = self._text(field, row[field], known=field in TEXTS)
+        own = (*TEXTS, "name") if row["kind"] == "run" else TEXTS
+        for field in (*NAMES, *own):
+            made[field] = self._text(field, row[field], known=field in own)
         for field in PAIRS:
             keys = set[str]()
             made[field] = row[field] and [self._pair(field, pair, keys) for pair in row[field]]
