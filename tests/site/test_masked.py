@@ -135,6 +135,23 @@ def test_names_that_differ_in_their_secrets_alone_stay_apart(tmp_path):
     assert other not in _text(tmp_path / "site")
 
 
+def test_an_experiment_keeps_its_settings_under_a_masked_name(tmp_path):
+    """What `tracksite.toml` says of an experiment counts though its name is masked."""
+    name = f"try {TOKEN}"
+    for value in (1.0, 2.0):
+        with tracksite.start_run(experiment=name, run_name=f"scored {value}") as begun:
+            begun.log_metrics({"accuracy": value, "zz": value})
+    settings = config.parse(
+        {"experiments": {name: {"metric": "zz", "direction": "minimize", "goal": "our aim"}}}
+    )
+    build("runs", tmp_path / "site", settings=settings)
+    (folder,) = (tmp_path / "site/experiments").iterdir()
+    told = json.loads((folder / "experiment.json").read_text())
+    goal = told["goal"]
+    assert (goal["metric"], goal["direction"], goal["inferred"]) == ("zz", "minimize", False)
+    assert "our aim" in (folder / "index.html").read_text()
+
+
 def test_settings_that_differ_in_their_secrets_alone_stay_apart(tmp_path):
     """The mask of a param makes no repeats of runs of two settings: the site agrees with `ls`."""
     urls = [f"https://me:{word}@h/a.csv" for word in ("hunter2222", "trustno111", "hunter2222")]
