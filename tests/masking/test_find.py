@@ -137,3 +137,33 @@ def test_hyper_parameters_that_sound_secret_stay(name, value):
 def test_what_is_drawn_under_such_names_is_masked(name, value):
     """A name that only sounds secret still gives away a value that no one would write by hand."""
     assert mask_named(name, value)[0] == "***"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Command '['mysql', '--password', '{}', '-u', 'me']' returned non-zero exit status 1.",
+        "['train.py', '--lr', '0.1', '--hf-token', '{}']",
+        '["train.py", "--api-key", "{}"]',
+        '"args": [\n  "--api-key",\n  "{}"\n]',
+        '{{\\"args\\": [\\"--api-key\\", \\"{}\\"]}}',
+    ],
+)
+def test_a_command_line_written_as_a_list_is_masked(text):
+    """What follows an option in a list of words is its value, as errors of subprocesses show it."""
+    assert mask_text(text.format("hunter2222")) == text.format("***")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "['--token-file', 'a1.txt']",
+        "['--password', '--lr', '0.1']",
+        "NAMES = ['password', 'user2name']",
+        "['--tokens', '15000000000', '--seed', '1']",
+        "p.add_argument('-t', '--token', type=str)",
+    ],
+)
+def test_lists_without_a_secret_stay(text):
+    """Files, further options, lists of names and counts are no values of a secret option."""
+    assert mask_text(text) == text
