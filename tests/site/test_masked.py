@@ -175,6 +175,26 @@ def test_a_run_is_not_named_after_its_secret(tmp_path):
     assert told["name"] == "try ***"
 
 
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16", "utf-8-sig"])
+def test_files_in_other_encodings_are_looked_at(tmp_path, encoding):
+    """A log that is no UTF-8 is not published with its secret, while its page shows stars."""
+    (tmp_path / "train.log").write_bytes(f"größe 3\npassword=hunter2222 {TOKEN}\n".encode(encoding))
+    with tracksite.start_run(experiment="e") as begun:
+        begun.log_artifact(str(tmp_path / "train.log"))
+    build("runs", tmp_path / "site")
+    assert not (tmp_path / f"site/runs/{begun.run_id}/artifacts/train.log").exists()
+    assert "hunter2222" not in _text(tmp_path / "site")
+
+
+def test_an_excerpt_ends_before_half_a_secret(tmp_path):
+    """Where a page shows the beginning of a text, it shows no beginning of a token."""
+    with tracksite.start_run(experiment="e") as begun:
+        begun.log_text("z " * 1993 + TOKEN + " more\n", "notes.txt")
+    build("runs", tmp_path / "site")
+    assert TOKEN[:8] not in _text(tmp_path / "site")
+    assert "z z z" in _text(tmp_path / "site")
+
+
 def test_the_command_line_names_the_places(run, tmp_path):
     """`tracksite build` prints run, place and reason; `--json` has them too, the secret neither."""
     done = CliRunner().invoke(app, ["build", "runs", "-o", str(tmp_path / "site")])
