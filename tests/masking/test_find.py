@@ -85,3 +85,85 @@ def test_allowed_names_and_texts_stay():
 def test_known_secrets_are_found_wherever_they_stand():
     """A secret that is known from elsewhere is masked in plain words too."""
     assert mask_text("cannot log in with hunter22!", ["hunter22"]) == "cannot log in with ***!"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("tokens", "15000000000000"),
+        ("tokens", "1.5e+13"),
+        ("tokens_per_batch", "524288"),
+        ("warmup_tokens", "375000000"),
+        ("pretrain_tokens", "300B"),
+        ("user_tokens", "1234567"),
+        ("token_pooling", "mean"),
+        ("token_reduction", "tome"),
+        ("token_dropping", "layers 3-12"),
+        ("forward_pass", "full"),
+        ("low_pass_filter", "butterworth"),
+        ("pass_band", "0.1-40"),
+        ("secret_sharing", "shamir"),
+        ("num_secret_bits", "128"),
+        ("credential_source", "env"),
+        ("s3_key", "datasets/2024/01/15/train-00001-of-00128.parquet"),
+        ("cache_key", "imagenet_2012_v5_resize256"),
+        ("primary_key", "customer_id_20240101"),
+        ("keys", "['a1', 'b2', 'c3', 'd4']"),
+        ("backbone", "sk-resnext-50-32x4d-imagenet"),
+        ("run", "sk-learn-baseline-2024-01-15"),
+    ],
+)
+def test_hyper_parameters_that_sound_secret_stay(name, value):
+    """Counts of tokens, ways to treat them, passes and keys of data are no secrets anywhere."""
+    assert mask_named(name, value) == (value, "")
+    for text in (f"{name}={value}", f'{name}: "{value}"', f"train.py --{name} {value} --lr 0.1"):
+        assert mask_text(text) == text
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("tokens", "q8w2e9r4t7y1u6i3"),
+        ("api_tokens", "correct-horse"),
+        ("token_for_the_hub", "Zx8Kq2Lm9Pw4"),
+        ("auth_data", "9f86d081884c7d65"),
+        ("key", "Zx8Kq2Lm9Pw4Rt7Y"),
+        ("key", "9f86d081884c7d659a2feaa0c55ad015"),
+        ("key", "q8w2e9r4t7y1u6i3"),
+        ("key", "sk-" + "a1B2" * 12),
+        ("key", "sk-proj-" + "a1_B2-" * 8),
+    ],
+)
+def test_what_is_drawn_under_such_names_is_masked(name, value):
+    """A name that only sounds secret still gives away a value that no one would write by hand."""
+    assert mask_named(name, value)[0] == "***"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Command '['mysql', '--password', '{}', '-u', 'me']' returned non-zero exit status 1.",
+        "['train.py', '--lr', '0.1', '--hf-token', '{}']",
+        '["train.py", "--api-key", "{}"]',
+        '"args": [\n  "--api-key",\n  "{}"\n]',
+        '{{\\"args\\": [\\"--api-key\\", \\"{}\\"]}}',
+    ],
+)
+def test_a_command_line_written_as_a_list_is_masked(text):
+    """What follows an option in a list of words is its value, as errors of subprocesses show it."""
+    assert mask_text(text.format("hunter2222")) == text.format("***")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "['--token-file', 'a1.txt']",
+        "['--password', '--lr', '0.1']",
+        "NAMES = ['password', 'user2name']",
+        "['--tokens', '15000000000', '--seed', '1']",
+        "p.add_argument('-t', '--token', type=str)",
+    ],
+)
+def test_lists_without_a_secret_stay(text):
+    """Files, further options, lists of names and counts are no values of a secret option."""
+    assert mask_text(text) == text

@@ -135,6 +135,66 @@ def test_names_that_differ_in_their_secrets_alone_stay_apart(tmp_path):
     assert other not in _text(tmp_path / "site")
 
 
+def test_an_experiment_keeps_its_settings_under_a_masked_name(tmp_path):
+    """What `tracksite.toml` says of an experiment counts though its name is masked."""
+    name = f"try {TOKEN}"
+    for value in (1.0, 2.0):
+        with tracksite.start_run(experiment=name, run_name=f"scored {value}") as begun:
+            begun.log_metrics({"accuracy": value, "zz": value})
+    settings = config.parse(
+        {"experiments": {name: {"metric": "zz", "direction": "minimize", "goal": "our aim"}}}
+    )
+    build("runs", tmp_path / "site", settings=settings)
+    (folder,) = (tmp_path / "site/experiments").iterdir()
+    told = json.loads((folder / "experiment.json").read_text())
+    goal = told["goal"]
+    assert (goal["metric"], goal["direction"], goal["inferred"]) == ("zz", "minimize", False)
+    assert "our aim" in (folder / "index.html").read_text()
+
+
+def test_settings_that_differ_in_their_secrets_alone_stay_apart(tmp_path):
+    """The mask of a param makes no repeats of runs of two settings: the site agrees with `ls`."""
+    urls = [f"https://me:{word}@h/a.csv" for word in ("hunter2222", "trustno111", "hunter2222")]
+    for url in urls:
+        with tracksite.start_run(experiment="e") as begun:
+            begun.log_params({"data": url, "lr": 0.1})
+            begun.log_metric("loss", 1.0)
+    build("runs", tmp_path / "site")
+    shown = pl.read_parquet(tmp_path / "site/data/runs.parquet").sort("run_id")
+    masked = "https://***@h/a.csv"
+    assert shown["params.data"].to_list() == [masked, f"{masked} (2)", masked]
+
+
+def test_a_run_is_not_named_after_its_secret(tmp_path):
+    """What a param gives away is masked in the run's name too, on every page that names it."""
+    with tracksite.start_run(run_name="try hunter2222", experiment="e") as begun:
+        begun.log_param("password", "hunter2222")
+    build("runs", tmp_path / "site")
+    assert "hunter2222" not in _text(tmp_path / "site")
+    told = json.loads((tmp_path / f"site/runs/{begun.run_id}/run.json").read_text())
+    assert told["name"] == "try ***"
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16", "utf-8-sig"])
+def test_files_in_other_encodings_are_looked_at(tmp_path, encoding):
+    """A log that is no UTF-8 is not published with its secret, while its page shows stars."""
+    (tmp_path / "train.log").write_bytes(f"größe 3\npassword=hunter2222 {TOKEN}\n".encode(encoding))
+    with tracksite.start_run(experiment="e") as begun:
+        begun.log_artifact(str(tmp_path / "train.log"))
+    build("runs", tmp_path / "site")
+    assert not (tmp_path / f"site/runs/{begun.run_id}/artifacts/train.log").exists()
+    assert "hunter2222" not in _text(tmp_path / "site")
+
+
+def test_an_excerpt_ends_before_half_a_secret(tmp_path):
+    """Where a page shows the beginning of a text, it shows no beginning of a token."""
+    with tracksite.start_run(experiment="e") as begun:
+        begun.log_text("z " * 1993 + TOKEN + " more\n", "notes.txt")
+    build("runs", tmp_path / "site")
+    assert TOKEN[:8] not in _text(tmp_path / "site")
+    assert "z z z" in _text(tmp_path / "site")
+
+
 def test_the_command_line_names_the_places(run, tmp_path):
     """`tracksite build` prints run, place and reason; `--json` has them too, the secret neither."""
     done = CliRunner().invoke(app, ["build", "runs", "-o", str(tmp_path / "site")])

@@ -115,6 +115,8 @@ def _assigns(text: str, name: Name, sign: re.Match[str], *, closed: bool) -> boo
         reads = bool(first) and first[0] in _READS
         return text[sign.start() - 1] not in " \t" and not reads
     if operator == ",":  # a call that names what it is given, or a pair; no list of names
+        if text.startswith("-", name.start):  # a command line as a list of words
+            return closed
         before = text[max(0, name.start - _TO_DEFAULT) : max(0, name.start - 1)]
         return closed and before.rstrip().endswith("(")
     return True
@@ -134,7 +136,8 @@ def _behind_sign(text: str, name: Name, sign: re.Match[str]) -> Place | None:
         return written.bare(text, at, name, colon=operator == ":") if is_value else None
     found = written.quoted(text, at, name)
     is_list = operator == "," and found and names.kind(text[slice(*found)])
-    return None if is_list else found
+    is_option = operator == "," and found and text[found[0] : found[0] + 1] == "-"
+    return None if is_list or is_option else found
 
 
 def _past_code(text: str, at: int, operator: str) -> int:

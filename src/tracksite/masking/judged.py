@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from tracksite.masking import names
-from tracksite.masking.random import has_entropy, is_wordlike
+from tracksite.masking.random import has_entropy, is_wordlike, looks_drawn
 
 MASK = "***"
 
@@ -45,6 +45,8 @@ def is_secret(kind: str, value: str, *, quoted: bool, whole: bool = False) -> bo
         return False
     if kind == names.KEYISH:
         return _is_key(value)
+    if kind == names.WEAK:
+        return _is_drawn(value)
     return kind == names.HARD or (kind == names.SOFT and _is_token(value, quoted, whole))
 
 
@@ -56,10 +58,18 @@ def _is_token(value: str, quoted: bool, whole: bool) -> bool:  # noqa: FBT001 - 
     return is_odd(value) or (quoted and len(value) >= SOFT_WORD and not is_wordlike(value))
 
 
+def _is_drawn(value: str) -> bool:
+    """Whether a value under a name that tells of a count or a way is a secret all the same."""
+    is_word = len(value) < SOFT_WORD or _NUMBER.match(value) or not is_odd(value)
+    return not is_word and looks_drawn(value)
+
+
 def _is_key(value: str) -> bool:
     """Whether a value under a name that ends in "key" is a key to something."""
     digits = sum(map(str.isdigit, value))
-    return has_entropy(value) and digits >= _KEY_DIGITS and not _NUMBER.match(value)
+    if not has_entropy(value) or digits < _KEY_DIGITS or _NUMBER.match(value):
+        return False
+    return looks_drawn(value)
 
 
 def is_empty(value: str) -> bool:

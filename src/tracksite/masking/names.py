@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-HARD, SOFT, KEYISH, SIGNED = "hard", "soft", "keyish", "signed"
+HARD, SOFT, WEAK, KEYISH, SIGNED = "hard", "soft", "weak", "keyish", "signed"
 LONGEST = 128  # of a name that is longer, the end is looked at
 
 _NAME = re.compile(rf"[\w.\-/:\[\]() ]{{1,{LONGEST}}}\Z")
@@ -36,6 +36,9 @@ _BEFORE_TOKEN = frozenset(
     "access auth bearer api refresh session security bot personal deploy oauth csrf xsrf private"
     " service user login hf github gitlab slack wandb hub app client identity sso".split()
 )
+_BEFORE_TOKENS = frozenset(
+    "access api auth bearer refresh oauth hf github gitlab slack bot deploy".split()
+)
 _SOFT = frozenset("token tokens auth bearer pass cookie cookies dsn jwt pat webhook".split())
 _SINGLE = frozenset("token auth pass cookie dsn jwt pat webhook".split())  # HF_TOKEN=x
 _SIGNED = frozenset("signature sig credential code key keys token sas st jwt hmac ticket".split())
@@ -52,7 +55,11 @@ _HARMLESS_AFTER = frozenset(
     " prompt policy enabled required expiry ttl method mode usage format class style endpoint"
     " url uri s sec second seconds step steps position positions ratio throughput min max mean"
     " dir folder var variable env arn version manager provider backend scheme merging pruning"
-    " shift mixer mixing classification pattern regex jar error".split()
+    " shift mixer mixing classification pattern regex jar error bits dataset sharing source".split()
+)
+_BEFORE_PASS = frozenset(
+    "forward backward low high band all first second third last single one two three multi n num"
+    " per by train eval".split()
 )
 _DIGESTS = frozenset(
     "sha sha1 sha256 sha512 md5 hash digest checksum integrity etag commit revision rev uuid guid"
@@ -71,8 +78,10 @@ def kind(name: str) -> str:
 
     Returns:
         HARD: a password, key or credential, whatever its value. SOFT: only if the value is not an
-        everyday word or number (`token`, `auth`). KEYISH: only if it looks drawn at random (`key`).
-        SIGNED: only in the query of a URL (`sig`, `code`). "": not at all.
+        everyday word or number (`token`, `auth`). WEAK: only if it looks drawn at random,
+        for the name rather tells of a count or a way (`tokens`, `token_pooling`). KEYISH:
+        only if it looks drawn at random (`key`). SIGNED: only in the query of a URL (`sig`,
+        `code`). "": not at all.
     """
     if not _NAME.match(name):  # a sentence, or markup: only how it ends may be a name
         name = _LAST.split(name[-LONGEST:])[-1]
@@ -85,12 +94,19 @@ def kind(name: str) -> str:
             after = found[at + 1 :]
             if after and after[-1] in _HARMLESS_AFTER:
                 return KEYISH if after[-1] in {"id", "ids"} and sure == HARD else ""
+            if sure == SOFT and (_counts(found, at) or any(map(str.isalpha, after))):
+                return WEAK
             one_word = "_" not in name and found[at] != "token"
             of_environment = name.isupper() and found[at] in _SINGLE and not one_word
             return HARD if of_environment else sure
     if found[-1] in {"key", "keys"}:
         return KEYISH
     return SIGNED if found[-1] in _SIGNED else ""
+
+
+def _counts(found: tuple[str, ...], at: int) -> bool:
+    """Whether a word is "tokens" of a language model, of which there are so many."""
+    return found[at] == "tokens" and not (at and found[at - 1] in _BEFORE_TOKENS)
 
 
 def _kind_at(found: tuple[str, ...], at: int) -> str:
@@ -105,7 +121,8 @@ def _kind_at(found: tuple[str, ...], at: int) -> str:
         if _COUNTED.intersection(found[:at]):
             return ""
         return HARD if word == "token" and before in _BEFORE_TOKEN else SOFT
-    return SOFT if word in _SOFT else ""
+    is_step = word == "pass" and before in _BEFORE_PASS
+    return SOFT if word in _SOFT and not is_step else ""
 
 
 def is_digest(name: str) -> bool:

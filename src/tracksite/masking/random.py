@@ -17,6 +17,7 @@ SHORTEST, _LONGEST = 20, 256  # shorter ones are names, longer ones are content
 _RUN = re.compile(rf"(?<![A-Za-z0-9+/=_-])[A-Za-z0-9+/=_-]{{{SHORTEST},}}+")
 _HEX = re.compile(r"[0-9a-f-]+\Z|[0-9A-F-]+\Z")
 _SUBRESOURCE = re.compile(r"(?:sha|md)[0-9]{1,3}[-:=]")
+_WRITTEN = re.compile(r"[\[\](){}<>\"',;\s]")  # no key has these
 _WRAPPED = (64, 76)  # columns of base64 content that is cut into lines
 _BEFORE = 32  # characters in front of a word that may say what it is
 _LEAST_DIGITS, _LEAST_CHANGES, _MOST_COMMON = 2, 0.32, 0.55
@@ -89,6 +90,19 @@ def _is_of_one_piece(word: str) -> bool:
     """Whether one part of a word between "-", "_" and "+" is long: names are made of short ones."""
     longest = max(map(len, word.translate(_TO_BLANKS).split()), default=0)
     return longest >= _LEAST_PIECE and longest >= _LEAST_SHARE * len(word)
+
+
+def looks_drawn(word: str) -> bool:
+    """Whether a short word looks drawn, rather than put together from words and numbers.
+
+    It is hexadecimal, or changes often between small letters, capitals and others, or has few of
+    the pairs of letters that words have. A list, a call or a pair of names is none.
+    """
+    if _WRITTEN.search(word):
+        return False
+    changes = sum(_class(a) != _class(b) for a, b in pairwise(word))
+    often = changes >= _LEAST_CHANGES * len(word)
+    return bool(_HEX.match(word)) or often or not is_wordlike(word)
 
 
 def is_wordlike(word: str, least: float = 0.5) -> bool:

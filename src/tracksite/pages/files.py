@@ -214,7 +214,8 @@ def _masked(part: Shown, allow: Collection[str]) -> Shown:
     """Return what is shown of an artifact without the secrets in it."""
     if part.table is not None:
         return replace(part, table=hiding.table(part.table, allow))
-    return replace(part, text=hiding.text(part.text, allow)) if part.text else part
+    hidden = hiding.excerpt if part.cut and part.file.secret else hiding.text
+    return replace(part, text=hidden(part.text, allow)) if part.text else part
 
 
 def _show(run_id: str, file: File, content: bytes, left: int) -> tuple[str, Shown | None]:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 IN_FILE = "file "  # how the place of a secret begins that stands in an artifact
 LOOKED_AT = 16_000  # bytes at the start of a file
+_LAST_WORD = 512  # characters at the end of an excerpt that may be half of a token
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 NAMED = "its name is that of a file with keys or passwords"
 NAMED_COLUMN = "the name of a column says so"
 FOUND = "it may hold a secret"
@@ -39,7 +41,7 @@ def by_content(path: str, content: bytes, allow: Collection[str]) -> str:
     if path in allow:
         return ""
     head = content[:LOOKED_AT]
-    if _is_text(head) and (found := find(head.decode(errors="replace"), allow=allow)):
+    if found := find(_text_of(head), allow=allow):
         return found[0].why
     suffix = paths.suffix(path)
     try:
@@ -49,12 +51,19 @@ def by_content(path: str, content: bytes, allow: Collection[str]) -> str:
     return NAMED_COLUMN if shown is not None and table(shown, allow) != shown else ""
 
 
-def _is_text(head: bytes) -> bool:
-    try:
-        head[:-4].decode()  # a letter may be cut at the end
-    except UnicodeDecodeError:
-        return False
-    return b"\x00" not in head[:4096]
+def _text_of(head: bytes) -> str:
+    """Return what the start of a file says in any encoding whose ASCII can be read; "": no text."""
+    if head.startswith(_UTF_16):
+        return head.decode("utf-16", "replace")
+    return "" if b"\x00" in head[:4096] else head.decode(errors="replace")
+
+
+def excerpt(shown: str, allow: Collection[str]) -> str:
+    """Return the beginning of a text with secrets without them, nor half of one at its end."""
+    words, blank, _ = shown.rpartition(" ") if " " in shown[-_LAST_WORD:] else ("", "", "")
+    lines, end, _ = shown.rpartition("\n") if "\n" in shown[-_LAST_WORD:] else ("", "", "")
+    whole = max(words + blank, lines + end, shown[:-_LAST_WORD], key=len)
+    return text(whole, allow)
 
 
 def text(shown: str, allow: Collection[str]) -> str:

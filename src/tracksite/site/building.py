@@ -81,7 +81,8 @@ def build(
         return report(site, old, unchanged=tuple(old.files))
     snapshot = store.snapshot()
     _refuse_unreadable(store, snapshot)
-    folded, masked = publishable(settled(fold(snapshot)), settings.no_secrets)
+    folded, masked, renamed = publishable(settled(fold(snapshot)), settings.no_secrets)
+    settings = _for_renamed(settings, renamed)
     context = Context(snapshot, folded, settings, store.root / "artifacts")
     todo = plan(context, site, old, key, force=force)
     target = Manifest(__version__, state, key, snapshot.problems, masked)
@@ -108,6 +109,12 @@ def _refuse_unreadable(store: Store, snapshot: Snapshot) -> None:
         raise BuildError(
             f"Nothing in {store.root} can be read{others}, so no site was built: {first.message}"
         )
+
+
+def _for_renamed(settings: Settings, renamed: Mapping[str, str]) -> Settings:
+    """Return settings that find an experiment by what it is called on the site."""
+    found = {renamed.get(name, name): table for name, table in settings.experiments.items()}
+    return replace(settings, experiments=found)
 
 
 def _up_to_date(site: Path, files: Mapping[str, Entry]) -> bool:

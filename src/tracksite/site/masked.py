@@ -13,7 +13,7 @@ import polars as pl
 from tracksite.masking import find, mask_named, names
 from tracksite.masking.forms import forms
 from tracksite.masking.spans import cut, worth_knowing
-from tracksite.site.row import FIELDS, NAMES, PAIRS, SHARED, TEXTS, Row, distinct
+from tracksite.site.row import FIELDS, NAMES, PAIRS, SHARED, TEXTS, Alike, Row, distinct
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -32,8 +32,11 @@ _SUSPECT = (
 
 def publishable(
     folded: pl.DataFrame, allow: Collection[str] = ()
-) -> tuple[pl.DataFrame, tuple[Masked, ...]]:
-    """Return the folded rows with *** in place of each secret, and what was masked, sorted.
+) -> tuple[pl.DataFrame, tuple[Masked, ...], Mapping[str, str]]:
+    """Return the folded rows with *** in place of each secret, what was masked, and new names.
+
+    What was masked is sorted; the names are those of experiments and models that hold secrets, and
+    what they are called on the site.
 
     Args:
         folded: what `query.lifecycle.settled` returned.
@@ -60,7 +63,7 @@ def publishable(
             ]
         )
         parts.append(both.sort("_place").drop("_place"))
-    return (pl.concat(parts) if parts else folded), tuple(sorted(set(masked)))
+    return (pl.concat(parts) if parts else folded), tuple(sorted(set(masked))), looker.shared
 
 
 def _places(places: pl.DataFrame, *, wanted: bool) -> pl.Series:
@@ -74,7 +77,8 @@ class _Looker:
         self._allow = allow
         self._starts = sorted({form.start for form in forms()})
         self._known: dict[str, bool] = {}
-        self._shared = self._shared_names(folded)
+        self._alike = Alike()
+        self.shared = self._shared_names(folded)
 
     def _shared_names(self, folded: pl.DataFrame) -> dict[str, str]:
         """Return the names of experiments and models that hold secrets -> what they are called.
@@ -124,7 +128,8 @@ class _Looker:
         """Return one row without its secrets; adds what was masked to `told`, but of no deleted."""
         own: list[Masked] = []
         known = frozenset(self._own_secrets(row))
-        made = Row(row["run_id"], self._allow, known, self._shared, own).masked(row)
+        looker = Row(row["run_id"], self._allow, known, self.shared, told=own, alike=self._alike)
+        made = looker.masked(row)
         if not row["deleted"]:
             told += own
         return made

@@ -33,6 +33,20 @@ def distinct(name: str, taken: set[str]) -> str:
     return free
 
 
+class Alike:
+    """Tells params apart that differ in their secrets alone: two settings are no repeats."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._met: dict[tuple[str | None, str, str], dict[str, int]] = {}
+
+    def apart(self, experiment: str | None, key: str, text: str, masked: str) -> str:
+        """Return a masked text, from the second on that looks so with its number."""
+        met = self._met.setdefault((experiment, key, masked), {})
+        number = met.setdefault(text, len(met) + 1)
+        return masked if number == 1 else f"{masked} ({number})"
+
+
 class Row:
     """Masks the fields of one row."""
 
@@ -42,7 +56,9 @@ class Row:
         allow: Collection[str],
         known: Collection[str],
         shared: Mapping[str, str],
+        *,
         told: list[Masked],
+        alike: Alike,
     ) -> None:
         """Take what `told` is to hear of.
 
@@ -52,19 +68,23 @@ class Row:
             known: secrets that are masked in all texts of the row.
             shared: what experiments and models are called whose names hold secrets.
             told: gets what is masked.
+            alike: keeps the params of an experiment's runs apart.
         """
         self._run_id, self._allow, self._known, self._told = run_id, allow, known, told
-        self._shared = shared
+        self._shared, self._alike = shared, alike
+        self._experiment: str | None = None
 
     def masked(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """Return the row with *** in place of its secrets."""
         made = dict(row)
+        self._experiment = row["experiment"]
         for field in SHARED if row["kind"] != "run" else ("experiment",):
             if row[field] in self._shared:
                 made[field] = self._shared[row[field]]
                 self._tell(field, HOLDS)
-        for field in (*NAMES, *TEXTS, *(() if row["kind"] != "run" else ("name",))):
-            made[field] = self._text(field, row[field], known=field in TEXTS)
+        own = (*TEXTS, "name") if row["kind"] == "run" else TEXTS
+        for field in (*NAMES, *own):
+            made[field] = self._text(field, row[field], known=field in own)
         for field in PAIRS:
             keys = set[str]()
             made[field] = row[field] and [self._pair(field, pair, keys) for pair in row[field]]
@@ -102,6 +122,8 @@ class Row:
         if kept == text:
             return {**pair, "key": shown}
         self._tell(f"{field}.{shown}", why)
+        if field == "params":
+            kept = self._alike.apart(self._experiment, key, text, kept)
         return {**pair, "key": shown, "text": kept} | ({"number": None} if "number" in pair else {})
 
     def _item(
