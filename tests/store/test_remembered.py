@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+from datetime import UTC, datetime
+from pathlib import Path
 
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
 from tests.store.stores import forget_logs
-from tracksite.store import decoding, remembered
+from tracksite.store import decoding, purging, remembered
 from tracksite.store.ids import new_run_id
 from tracksite.store.local import LocalStore, open_store
 
@@ -106,6 +109,56 @@ def test_a_cache_that_cannot_be_read_costs_its_help_alone(store, content):
     cache.write_bytes(content)
     assert_frame_equal(patches(store), expected)
     assert cache.stat().st_size > len(content) or cache.read_bytes() != content
+
+
+def test_a_bit_that_flipped_in_the_cache_changes_nothing(store):
+    """Wherever a bit of the cache flips, the snapshot says what it said before."""
+    log_run(store)
+    expected = patches(store)
+    cache = remembered.cache_file(store.root / "log")
+    sound = cache.read_bytes()
+    for place in range(0, len(sound), max(1, len(sound) // 50)):
+        cache.write_bytes(sound[:place] + bytes([sound[place] ^ 16]) + sound[place + 1 :])
+        assert_frame_equal(patches(store), expected)
+
+
+def test_a_cache_folder_of_any_name_will_do(store, tmp_path, monkeypatch):
+    """A folder whose name is not UTF-8 is no reason to stop."""
+    monkeypatch.setenv("XDG_CACHE_HOME", os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+    run_id = log_run(store)
+    for _ in range(2):
+        assert patches(store)["run_id"].to_list() == [run_id]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no such permissions")
+def test_what_is_remembered_is_for_its_user_alone(store):
+    """A store that is closed to others is not opened to them by the cache."""
+    log_run(store)
+    store.snapshot()
+    cache = remembered.cache_file(store.root / "log")
+    assert cache.stat().st_mode & 0o077 == 0
+
+
+def test_a_disk_that_is_full_keeps_no_half_of_a_cache(store, monkeypatch):
+    """What could not be written whole is removed again: each process would leave another one."""
+    log_run(store)
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    store.snapshot()
+    folder = remembered.cache_file(store.root / "log").parent
+    assert not list(folder.iterdir())
+
+
+def test_what_is_removed_for_good_is_not_remembered(store):
+    """Nothing that a purged run said stays in the cache."""
+    kept, gone = log_run(store, "5"), log_run(store, "planted-in-a-param")
+    store.snapshot()
+    purging.purge(store, [gone], at=datetime.now(UTC), by="me", why="test", grace_s=0)
+    assert not remembered.cache_file(store.root / "log").exists()
+    assert kept in patches(store)["run_id"].to_list()
 
 
 def test_what_another_release_remembers_is_not_believed(store, monkeypatch):

@@ -73,7 +73,7 @@ def parse_name(file: str) -> PartName | None:
     return PartName(run_id, writer, int(seq), content_hash, table)
 
 
-def digest(content: bytes) -> str:
+def digest(content: bytes | memoryview) -> str:
     """Return 40 hex digits: BLAKE2b (RFC 7693) with 160 bits."""
     return hashlib.blake2b(content, digest_size=20).hexdigest()
 

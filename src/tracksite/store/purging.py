@@ -25,6 +25,7 @@ from tracksite.store import (
     packs,
     parts,
     reading,
+    remembered,
     tombstones,
     versions,
 )
@@ -124,6 +125,7 @@ def _remove_files(store: LocalStore, run_ids: Collection[str]) -> None:
         parts.sync_folder(store.root / folder)
     for run_id in run_ids:
         _remove_tree(store.artifact_dir(run_id))
+    remembered.forget(store.root / "log")
 
 
 def look_again(root: Path) -> None:

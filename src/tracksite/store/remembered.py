@@ -6,12 +6,11 @@ work and change no result. A row is used while the verdict on its part holds.
 
 from __future__ import annotations
 
-import contextlib
 import os
 from typing import TYPE_CHECKING
 
 from tracksite.schema import FORMAT
-from tracksite.store import formats, packs, verdicts
+from tracksite.store import ages, formats, packs, parts, verdicts
 from tracksite.version import __version__
 
 if TYPE_CHECKING:
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 
 REMEMBERED_BYTES = 1 << 28  # in memory, of all rows of a store; of a larger one none are kept
 _MADE_BY = b"tracksite.rows"
+_DIGEST = 40  # hex digits before the rows: the hash of all that follows
 
 
 def cache_file(folder: Path) -> Path | None:
@@ -54,32 +54,56 @@ def load(folder: Path, sound: Iterable[PartName]) -> pl.DataFrame:
 
 
 def save(folder: Path, rows: pl.DataFrame) -> None:
-    """Remember rows, if the cache folder can be written; nothing else is from then on."""
-    import pyarrow as pa
+    """Remember rows, if the cache folder can be written; nothing else is from then on.
 
+    Nobody but the user may read them: a store that is closed to others stays so.
+    """
     cache = cache_file(folder)
     if cache is None or rows.estimated_size() > REMEMBERED_BYTES:
         return
-    table = rows.to_arrow().replace_schema_metadata({_MADE_BY: _version()})
-    temporary = cache.with_name(f"{cache.name}-{os.getpid()}")
-    with contextlib.suppress(OSError):
+    content = _encoded(rows)
+    temporary = cache.with_name(f"{cache.name}-{os.getpid()}-{os.urandom(4).hex()}")
+    try:
         cache.parent.mkdir(parents=True, exist_ok=True)
-        options = pa.ipc.IpcWriteOptions(compression="lz4")
-        with (
-            pa.OSFile(str(temporary), "wb") as file,
-            pa.ipc.new_file(file, table.schema, options=options) as writer,
-        ):
-            writer.write_table(table)
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as to:
+            to.write(parts.digest(content).encode() + content)
         temporary.replace(cache)
+    except OSError:
+        ages.discard(temporary)
+
+
+def forget(folder: Path) -> None:
+    """Remove what is remembered of a folder: some of it is to be gone for good."""
+    cache = cache_file(folder)
+    if cache is not None:
+        ages.discard(cache)
+
+
+def _encoded(rows: pl.DataFrame) -> bytes:
+    import pyarrow as pa
+
+    table = rows.to_arrow().replace_schema_metadata({_MADE_BY: _version()})
+    sink = pa.BufferOutputStream()
+    options = pa.ipc.IpcWriteOptions(compression="lz4")
+    with pa.ipc.new_file(sink, table.schema, options=options) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue())
 
 
 def _read(folder: Path) -> pl.DataFrame | None:
+    """Return what is remembered; None where it is not what was written, by its own hash.
+
+    Arrow believes whatever it reads: one bit that flipped is another value, or ends the process.
+    """
     import polars as pl
     import pyarrow as pa
 
     cache = cache_file(folder)
     try:
-        with pa.OSFile(str(cache)) as file, pa.ipc.open_file(file) as opened:
+        content = memoryview(cache.read_bytes() if cache else b"")
+        if parts.digest(content[_DIGEST:]).encode() != content[:_DIGEST]:
+            return None
+        with pa.ipc.open_file(content[_DIGEST:]) as opened:
             if (opened.schema.metadata or {}).get(_MADE_BY) != _version():
                 return None
             return pl.DataFrame(pl.from_arrow(opened.read_all()))

@@ -14,7 +14,7 @@ import os
 from typing import TYPE_CHECKING
 
 from tracksite.schema import FORMAT
-from tracksite.store import system
+from tracksite.store import ages, system
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -60,13 +60,13 @@ def load(path: Path) -> dict[str, Verdict]:
 
 def save(path: Path, verdicts: dict[str, Verdict]) -> None:
     """Keep verdicts, if the cache folder can be written."""
-    temporary = path.with_name(f"{path.name}-{os.getpid()}")
+    temporary = path.with_name(f"{path.name}-{os.getpid()}-{os.urandom(4).hex()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary.write_text(json.dumps({"format": FORMAT, "sound": verdicts}))
         temporary.replace(path)
     except OSError:
-        return
+        ages.discard(temporary)
 
 
 def of(paths: Iterable[Path]) -> dict[str, Verdict]:
