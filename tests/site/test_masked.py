@@ -13,6 +13,7 @@ from tests.masking.conftest import fresh, own_store  # noqa: F401 (autouse fixtu
 from tracksite import config
 from tracksite.cli.app import app
 from tracksite.site import build
+from tracksite.store.local import open_store
 
 TOKEN = "ghp_" + "a1B2" * 9
 
@@ -163,6 +164,21 @@ def test_settings_that_differ_in_their_secrets_alone_stay_apart(tmp_path):
     shown = pl.read_parquet(tmp_path / "site/data/runs.parquet").sort("run_id")
     masked = "https://***@h/a.csv"
     assert shown["params.data"].to_list() == [masked, f"{masked} (2)", masked]
+
+
+def test_a_run_that_comes_before_others_changes_their_numbers_on_all_pages(run, tmp_path):
+    """A build after a merge shows masked params as one from scratch does."""
+    build("runs", tmp_path / "site")
+    writer = open_store("runs").open_writer("0190c2f4000070008000000000000001")
+    writer.patch(experiment="e", status="finished", params={"password": "older-than-9"})
+    writer.close()
+    build("runs", tmp_path / "site")
+    build("runs", tmp_path / "fresh")
+    for name in ("index.html", "run.json"):
+        path = f"runs/{run.run_id}/{name}"
+        page = (tmp_path / "site" / path).read_text()
+        assert "*** (2)" in page
+        assert page == (tmp_path / "fresh" / path).read_text()
 
 
 def test_a_run_is_not_named_after_its_secret(tmp_path):

@@ -7,9 +7,12 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
+
 from tracksite import paths
 from tracksite.budgets import DIFF_CHARACTERS
 from tracksite.charts.numbers import machine_time
+from tracksite.masking import MASK
 from tracksite.model import Masked, Page
 from tracksite.pages import curves, files, notes, reproduce, shell
 from tracksite.pages.context import digest
@@ -69,6 +72,7 @@ class _Facts:
             if parent is not None and parent != run_id:
                 self.children.setdefault(parent, []).append(at)
         self.ids: list[str] = rows["run_id"].to_list()
+        self.masked: dict[str, list[str]] = dict(_masked_params(context.runs).iter_rows())
         self.versions: dict[str, list[dict[str, Any]]] = {}
         versions = context.versions.drop("claim", "owner_id", "deleted")
         for version in versions.iter_rows(named=True):
@@ -89,6 +93,7 @@ class _Facts:
             self.names.get(parent or ""),
             parent and self.context.absent.of(parent),
             self.names[run_id][2],
+            self.masked.get(run_id),  # numbered, if other runs have other secrets there
             sizes,
             [[it["name"], it["version"], it["stage"]] for it in versions],
             [problem.message for problem in self.context.problems_of.get(run_id, ())],
@@ -99,6 +104,13 @@ class _Facts:
         row = self.context.runs.row(at, named=True)
         lists = ("params", "tags", "metrics", "artifacts", "inputs", "outputs", "environment")
         return row | {name: row[name] or [] for name in lists}
+
+
+def _masked_params(runs: pl.DataFrame) -> pl.DataFrame:
+    """Return `run_id, texts`: the params of the runs that have masked ones, as they are shown."""
+    text = pl.element().struct.field("text")
+    masked = pl.col("params").list.eval(text.filter(text.str.contains(MASK, literal=True)))
+    return runs.select("run_id", texts=masked).filter(pl.col("texts").list.len() > 0)
 
 
 def _page(facts: _Facts, at: int) -> dict[str, Any]:
