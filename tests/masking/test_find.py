@@ -99,6 +99,9 @@ def test_known_secrets_are_found_wherever_they_stand():
         ("token_pooling", "mean"),
         ("token_reduction", "tome"),
         ("token_dropping", "layers 3-12"),
+        ("initializer_token", "toy"),
+        ("placeholder_token", "zwx1"),
+        ("fim_prefix_token", "\u2581<PRE>"),
         ("forward_pass", "full"),
         ("low_pass_filter", "butterworth"),
         ("pass_band", "0.1-40"),
@@ -166,4 +169,19 @@ def test_a_command_line_written_as_a_list_is_masked(text):
 )
 def test_lists_without_a_secret_stay(text):
     """Files, further options, lists of names and counts are no values of a secret option."""
+    assert mask_text(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "google-auth==2.40.1\nPyJWT==2.8.0\nazure-keyvault-secrets==4.7.0b1\n",
+        "  - google-auth=2.40.1=pyhd8ed1ab_1\n  - cookies=2.2.1=py_1\n",
+        'google-auth = "^2.40.1"\npyjwt = "2.1.0rc1"\n',
+        '{"google-auth": "^2.40.1-rc.1", "http-cookies": ">=0.1.0"}',
+        "azure-keyvault-secrets=4.7.0b1",
+    ],
+)
+def test_versions_of_packages_stay(text):
+    """Lists of packages are published though some are named after what they keep."""
     assert mask_text(text) == text

@@ -12,7 +12,9 @@ import tracksite
 from tests.masking.conftest import fresh, own_store  # noqa: F401 (autouse fixtures)
 from tracksite import config
 from tracksite.cli.app import app
+from tracksite.query.runs import fold
 from tracksite.site import build
+from tracksite.site.masked import publishable
 from tracksite.store.local import open_store
 
 TOKEN = "ghp_" + "a1B2" * 9
@@ -209,6 +211,26 @@ def test_an_excerpt_ends_before_half_a_secret(tmp_path):
     build("runs", tmp_path / "site")
     assert TOKEN[:8] not in _text(tmp_path / "site")
     assert "z z z" in _text(tmp_path / "site")
+
+
+def test_versions_of_packages_stay(run):
+    """Packages such as google-auth and PyJWT keep their versions, but not what is in an address."""
+    environment = {
+        "package:google-auth": "2.40.1",
+        "package:PyJWT": "2.1.0rc1",
+        "package:azure-keyvault-secrets": "4.7.0",
+        "package:ours": f"1.0 @ git+https://{TOKEN}@git.example.org/ours.git",
+    }
+    row = {
+        "run_id": "0" * 32, "kind": "run", "deleted": False,
+        "environment": [{"key": key, "text": text} for key, text in environment.items()],
+    }  # fmt: skip
+    folded = fold(open_store("runs").snapshot()).clear()
+    full = {name: row.get(name) for name in folded.columns}
+    shown, told, _ = publishable(pl.DataFrame([full], schema=folded.schema))
+    left = {it["key"]: it["text"] for it in shown["environment"][0]}
+    assert left == environment | {"package:ours": "1.0 @ git+https://***@git.example.org/ours.git"}
+    assert [it.place for it in told] == ["environment.package:ours"]
 
 
 def test_the_command_line_names_the_places(run, tmp_path):

@@ -26,6 +26,10 @@ _CHAIN = re.compile(
 )
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w{0,127}(?:\.[A-Za-z_]\w{0,127}){0,6}\Z")
 _LETTER, _DIGIT = re.compile(r"[^\W\d_]"), re.compile("[0-9]")
+_VERSION = re.compile(  # of a package, as pip, conda and npm write it
+    r"(?:[\^~]|[<>=!~]=|[<>])?[0-9]{1,4}(?:\.[0-9]{1,8}){2,3}(?:[.-]?[a-z]{1,5}\.?[0-9]{1,8})?"
+    r"(?:=\w{1,40})?\Z"
+)
 _SYMBOL = re.compile(r"[!@#$%^&*+?~]")
 _SOFT_NUMBER, SOFT_WORD = 6, 8  # characters of a number, or a word, that may be a token
 _KEY_DIGITS = 4
@@ -41,7 +45,9 @@ def is_secret(kind: str, value: str, *, quoted: bool, whole: bool = False) -> bo
         whole: whether name and value are surely a name and its value, as those of a param are.
     """
     value = value.strip()
-    if not value or value.startswith(MASK) or is_empty(value) or _PLACE_HOLDER.match(value):
+    if not value or value.startswith(MASK) or is_empty(value):
+        return False
+    if _PLACE_HOLDER.match(value) or _VERSION.match(value):
         return False
     if kind == names.KEYISH:
         return _is_key(value)

@@ -47,7 +47,8 @@ _SIGNED = frozenset("signature sig credential code key keys token sas st jwt hma
 _COUNTED = frozenset(
     "max min num n new total count per pad eos bos unk mask sep cls sos special image text visual"
     " audio input output prompt completion context class next prev last first avg mean seen train"
-    " ignore sub start end stop tokenizer vocab batch expert every".split()
+    " ignore sub start end stop tokenizer vocab batch expert every"
+    " placeholder initializer instance rare prefix suffix middle fim boi eoi decoder".split()
 )
 _HARMLESS_AFTER = frozenset(
     "count counts length len type types limit id ids file files path paths name names rate size"

@@ -13,7 +13,7 @@ import polars as pl
 from tracksite.masking import find, mask_named, names
 from tracksite.masking.forms import forms
 from tracksite.masking.spans import cut, worth_knowing
-from tracksite.site.row import FIELDS, NAMES, PAIRS, SHARED, TEXTS, Alike, Row, distinct
+from tracksite.site.row import FIELDS, NAMES, PAIRS, SAYING, SHARED, TEXTS, Alike, Row, distinct
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -101,7 +101,7 @@ class _Looker:
             flat = numbered.select("_place", name).explode(name).drop_nulls(name).unnest(name)
             for text in ("key", "text") if name in PAIRS else FIELDS[name]:
                 found |= self._places(flat.select("_place", text=text))
-            if name in PAIRS:
+            if name in SAYING:
                 keys = [key for key in flat["key"].unique() if self._says_secret(key)]
                 found |= set(flat.filter(pl.col("key").is_in(keys))["_place"])
         return pl.Series([place in found for place in range(rows.height)], dtype=pl.Boolean)
@@ -136,7 +136,7 @@ class _Looker:
 
     def _own_secrets(self, row: Mapping[str, Any]) -> Iterable[str]:
         """Yield the values of a row's secret names that are to be found in its other texts too."""
-        for field in PAIRS:
+        for field in SAYING:
             for pair in row[field] or ():
                 key, text = pair["key"], pair["text"]
                 sure = text and self._says_secret(key) and worth_knowing(text)

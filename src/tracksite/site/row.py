@@ -17,6 +17,7 @@ SHARED = ("experiment", "name")  # rows find each other by them, but by the name
 NAMES = ("git_branch", "source", "source_path", "user", "host")
 TEXTS = ("description", "command", "error", "git_remote", "git_diff")
 PAIRS = ("params", "tags", "environment")
+SAYING = ("params", "tags")  # whose keys may say that a value is a secret; others name packages
 FIELDS = {  # the first part is the key of an item
     "inputs": ("name", "context", "source", "schema"),
     "artifacts": ("path",),
@@ -118,7 +119,8 @@ class Row:
         shown = self._key(field, key, taken)
         if text is None:
             return {**pair, "key": shown}
-        kept, why = mask_named(key, text, known=self._known, allow=self._allow)
+        name = key if field in SAYING or key in self._allow else ""
+        kept, why = mask_named(name, text, known=self._known, allow=self._allow)
         if kept == text:
             return {**pair, "key": shown}
         self._tell(f"{field}.{shown}", why)
