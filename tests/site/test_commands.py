@@ -173,6 +173,9 @@ def test_packages_are_installed_where_they_are_to_be_had():
         ("python ../train.py", "train.py", ["python train.py"]),
         ("python /x/.venv/bin/pytest -q", None, ["pytest -q"]),
         ("python -m exp.train --lr 1", "exp/train.py", ["python -m exp.train --lr 1"]),
+        ("python -m train", "exp/train.py", ["cd exp", "python -m train"]),
+        ("python -m pkg", "src/pkg/__main__.py", ["cd src", "python -m pkg"]),
+        ("python -m cProfile train.py", None, ["python -m cProfile train.py"]),
         ("python -c 'a = 1\nb = 2'", None, ["python -c 'a = 1", "b = 2'"]),
         (
             "python train.py --token ***",

@@ -161,9 +161,19 @@ def parsed(command: str, source: str | None, *, known_code: bool) -> Started | s
     at = _script_at(words)
     if at is None:
         return "The code was typed or piped into Python, and is not recorded."
-    if words[at - 1] in {"-c", "-m"}:
+    if words[at - 1] == "-c":
         return Started("", tuple(words))
+    if words[at - 1] == "-m":
+        return Started(_folder_of(words[at], source) if known_code else "", tuple(words))
     return _from_checkout(words, at, source, known_code=known_code)
+
+
+def _folder_of(module: str, source: str | None) -> str:
+    """Return the folder of the repository in which Python finds a module by its name."""
+    path = f"/{module.replace('.', '/')}"
+    found = f"/{source or ''}"
+    ends = (end for end in (f"{path}.py", f"{path}/__main__.py") if found.endswith(end))
+    return next((found.removesuffix(end)[1:] for end in ends), "")
 
 
 def _script_at(words: Sequence[str]) -> int | None:
