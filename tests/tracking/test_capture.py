@@ -326,6 +326,17 @@ def test_secrets_of_the_process_are_masked_wherever_they_stand(monkeypatch):
     assert "cannot go on with ***" in tracksite.get_run(run.run_id).info.error
 
 
+def test_where_the_shell_stands_is_no_secret(monkeypatch):
+    """`PWD` is a folder: paths below it stay in diffs, tracebacks and command lines."""
+    monkeypatch.setenv("PWD", "/home/me/project7x")
+    monkeypatch.setenv("OLDPWD", "/home/me/other7x")
+    text = 'open("/home/me/project7x/data.csv"), open("/home/me/other7x/data.csv")'
+    assert own_secrets.masked(text) == text
+    assert command.mask(["train.py", "/home/me/project7x/data.csv"])[1] == (
+        "/home/me/project7x/data.csv"
+    )
+
+
 def test_what_cannot_be_masked_is_not_kept(monkeypatch):
     """Trouble with masking costs the text, never the training and never a secret."""
     monkeypatch.setattr(own_secrets, "mask_text", lambda *_: 1 / 0)
