@@ -173,6 +173,21 @@ def test_a_script_has_its_command_and_source(tmp_path):
     assert row["host"]
 
 
+def test_a_tool_of_python_that_runs_a_script_is_not_taken_for_the_script(tmp_path):
+    """Under a profiler the commit is that of the working folder, not of Python's own sources."""
+    in_git(tmp_path, "init", "-q")
+    script = tmp_path / "train.py"
+    script.write_text("import tracksite\nwith tracksite.start_run(): pass\n")
+    in_git(tmp_path, "add", ".")
+    in_git(tmp_path, "commit", "-qm", "x")
+    words = [sys.executable, "-m", "cProfile", "-o", "profile", script.name]
+    settings = {**os.environ, "TRACKSITE_CAPTURE": "all,-system_metrics"}
+    subprocess.run(words, check=True, env=settings, cwd=tmp_path, capture_output=True)
+    (run,) = tracksite.search_runs(search_all_experiments=True, output_format="list")
+    assert captured(run.info)["source"] is None
+    assert captured(run.info)["git_commit"] == git.state(tmp_path).commit
+
+
 def test_the_environment_names_what_is_imported():
     """Python, system and the versions of imported packages are there, others are not."""
     machine, packages = environment.machine(), environment.packages()
