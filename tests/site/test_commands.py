@@ -141,6 +141,7 @@ def test_a_repository_that_cannot_be_cloned_is_said():
         ("-password = '***'\n", "masked"),
         ("[left out: .env, which may hold secrets]\n", "left out"),
         ("Binary files a/x.png and b/x.png differ\n", "binary"),
+        ("-caf\N{REPLACEMENT CHARACTER}\n+cafe\n", "characters that are not UTF-8 were not kept"),
     ],
 )
 def test_changes_that_cannot_be_applied_are_not_claimed(diff, said):

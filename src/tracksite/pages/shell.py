@@ -32,6 +32,7 @@ _SCP = re.compile(r"(?:\w[\w.-]*@)?(?P<host>[A-Za-z0-9][A-Za-z0-9.-]+):(?P<path>
 _WITH_VALUE = ("-W", "-X", "--check-hash-based-pycs")  # options of Python
 _TOOL = re.compile(r"/.*/(?:bin|Scripts)/(?P<name>[^/]+?)(?:\.exe)?")  # an installed program
 _LINE_WIDTH = 76
+_LOST = "\N{REPLACEMENT CHARACTER}"  # in the place of bytes that are no text
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,8 @@ def _unfit(diff: str) -> str | None:
         return "files that may hold secrets were left out: apply the others by hand"
     if MASK in diff:
         return "secrets in the changes were masked: apply them by hand"
+    if _LOST in diff:
+        return "characters that are not UTF-8 were not kept: apply the changes by hand"
     if re.search(r"^Binary files .{0,2000} differ$", diff, re.MULTILINE):
         return "changes to binary files were not kept: apply the others by hand"
     return None
