@@ -137,6 +137,15 @@ def test_the_workflow_installs_what_it_is_told_to(tracksite, tmp_path):
     assert f'pip install "{wanted}"\n' in (tmp_path / WORKFLOW).read_text()
 
 
+@pytest.mark.parametrize("wanted", ['t"; echo', "t$HOME", "t`id`", "t\n- run: x", "t # x", "t: x"])
+def test_a_requirement_that_would_break_the_workflow_is_refused(tracksite, tmp_path, wanted):
+    """What ends the quotes of the command, or the line of YAML, is written nowhere."""
+    result = tracksite("init", tmp_path, "--github-pages", "--install", wanted)
+    assert result.exit_code == 2
+    assert "cannot" in result.stderr
+    assert not (tmp_path / WORKFLOW).exists()
+
+
 class _Installed:
     """A distribution that remembers where it came from (PEP 610)."""
 

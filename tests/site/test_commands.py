@@ -141,6 +141,7 @@ def test_a_repository_that_cannot_be_cloned_is_said():
         ("-password = '***'\n", "masked"),
         ("[left out: .env, which may hold secrets]\n", "left out"),
         ("Binary files a/x.png and b/x.png differ\n", "binary"),
+        ("-caf\N{REPLACEMENT CHARACTER}\n+cafe\n", "characters that are not UTF-8 were not kept"),
     ],
 )
 def test_changes_that_cannot_be_applied_are_not_claimed(diff, said):
@@ -173,6 +174,9 @@ def test_packages_are_installed_where_they_are_to_be_had():
         ("python ../train.py", "train.py", ["python train.py"]),
         ("python /x/.venv/bin/pytest -q", None, ["pytest -q"]),
         ("python -m exp.train --lr 1", "exp/train.py", ["python -m exp.train --lr 1"]),
+        ("python -m train", "exp/train.py", ["cd exp", "python -m train"]),
+        ("python -m pkg", "src/pkg/__main__.py", ["cd src", "python -m pkg"]),
+        ("python -m cProfile train.py", None, ["python -m cProfile train.py"]),
         ("python -c 'a = 1\nb = 2'", None, ["python -c 'a = 1", "b = 2'"]),
         (
             "python train.py --token ***",

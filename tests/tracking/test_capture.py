@@ -173,6 +173,21 @@ def test_a_script_has_its_command_and_source(tmp_path):
     assert row["host"]
 
 
+def test_a_tool_of_python_that_runs_a_script_is_not_taken_for_the_script(tmp_path):
+    """Under a profiler the commit is that of the working folder, not of Python's own sources."""
+    in_git(tmp_path, "init", "-q")
+    script = tmp_path / "train.py"
+    script.write_text("import tracksite\nwith tracksite.start_run(): pass\n")
+    in_git(tmp_path, "add", ".")
+    in_git(tmp_path, "commit", "-qm", "x")
+    words = [sys.executable, "-m", "cProfile", "-o", "profile", script.name]
+    settings = {**os.environ, "TRACKSITE_CAPTURE": "all,-system_metrics"}
+    subprocess.run(words, check=True, env=settings, cwd=tmp_path, capture_output=True)
+    (run,) = tracksite.search_runs(search_all_experiments=True, output_format="list")
+    assert captured(run.info)["source"] is None
+    assert captured(run.info)["git_commit"] == git.state(tmp_path).commit
+
+
 def test_the_environment_names_what_is_imported():
     """Python, system and the versions of imported packages are there, others are not."""
     machine, packages = environment.machine(), environment.packages()
@@ -324,6 +339,17 @@ def test_secrets_of_the_process_are_masked_wherever_they_stand(monkeypatch):
     with pytest.raises(ValueError, match="plain7word"), tracksite.start_run() as run:
         raise ValueError("cannot go on with plain7word")
     assert "cannot go on with ***" in tracksite.get_run(run.run_id).info.error
+
+
+def test_where_the_shell_stands_is_no_secret(monkeypatch):
+    """`PWD` is a folder: paths below it stay in diffs, tracebacks and command lines."""
+    monkeypatch.setenv("PWD", "/home/me/project7x")
+    monkeypatch.setenv("OLDPWD", "/home/me/other7x")
+    text = 'open("/home/me/project7x/data.csv"), open("/home/me/other7x/data.csv")'
+    assert own_secrets.masked(text) == text
+    assert command.mask(["train.py", "/home/me/project7x/data.csv"])[1] == (
+        "/home/me/project7x/data.csv"
+    )
 
 
 def test_what_cannot_be_masked_is_not_kept(monkeypatch):

@@ -6,6 +6,7 @@ import json
 import math
 from pathlib import Path
 
+import pandas as pd
 import polars as pl
 import pytest
 from hypothesis import given
@@ -110,6 +111,19 @@ def test_columns_of_several_types_are_kept_where_a_file_has_no_types():
         assert logged("t.csv", table) == b"x\n1\na\n\n2.5\n[1]\n"
         with pytest.raises(ArgumentError, match="no table"):
             logged("t.parquet", table)
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.json", "t.parquet"])
+@pytest.mark.parametrize("kind", ["a frame", "a dict", "a mixed dict"])
+def test_two_columns_of_one_name_are_refused_and_none_is_lost(name, kind):
+    """A frame may have a name twice, and a dict 1 beside "1": a file could keep only one."""
+    table = {
+        "a frame": pd.DataFrame([[1, 2]], columns=["a", "a"]),
+        "a dict": {1: [1], "1": [2]},
+        "a mixed dict": {1: [1, "x"], "1": [2, 3]},
+    }[kind]
+    with tracksite.start_run(), pytest.raises(ArgumentError, match="column"):
+        tracksite.log_table(table, name)
 
 
 def test_values_of_json_stay_when_rows_of_another_type_are_added():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from tracksite.cli.output import say
 from tracksite.version import __version__
 
 _WORKFLOW = ".github/workflows/tracksite.yml"
+_UNQUOTABLE = re.compile(r'["$`\\\x00-\x1f\x7f]| #|: |:$')  # between quotes, in a line of YAML
 _LINES = {
     "bash": 'eval "$(tracksite completion bash)"   # in ~/.bashrc',
     "zsh": 'eval "$(tracksite completion zsh)"   # in ~/.zshrc',
@@ -41,6 +43,11 @@ def init(*, folder: Path, github_pages: bool, requirement: str | None, force: bo
       tracksite init --github-pages   also .github/workflows/tracksite.yml
       tracksite init --github-pages --install "tracksite @ git+https://github.com/you/fork"
     """  # noqa: D301 - \b keeps click from wrapping a block
+    if requirement and (bad := _UNQUOTABLE.search(requirement)):
+        raise click.UsageError(
+            f"--install {requirement!r} holds {bad[0]!r}, which the workflow's command cannot: "
+            "give a name, a version or an address."
+        )
     settings, workflow = folder / "tracksite.toml", folder / _WORKFLOW
     taken = workflow if github_pages else settings
     if taken.exists() and not force:

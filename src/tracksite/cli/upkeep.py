@@ -148,7 +148,8 @@ def verify(*, store: str, expect: str | None, as_json: bool) -> None:
     for problem in found.problems:
         say(f"{problem.path}: {problem.message}")
     if found.problems:
-        raise StoreError(f"{len(found.problems)} of {found.files} files are damaged or missing.")
+        bad = len({problem.path for problem in found.problems})
+        raise StoreError(f"{bad} of {found.files} files are damaged or missing.")
     if expect is not None and expect != found.digest:
         raise StoreError(f"the digest is {found.digest}, not {expect}: the store was changed.")
     say(f"{found.files} files are sound.")

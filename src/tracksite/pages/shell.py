@@ -32,6 +32,7 @@ _SCP = re.compile(r"(?:\w[\w.-]*@)?(?P<host>[A-Za-z0-9][A-Za-z0-9.-]+):(?P<path>
 _WITH_VALUE = ("-W", "-X", "--check-hash-based-pycs")  # options of Python
 _TOOL = re.compile(r"/.*/(?:bin|Scripts)/(?P<name>[^/]+?)(?:\.exe)?")  # an installed program
 _LINE_WIDTH = 76
+_LOST = "\N{REPLACEMENT CHARACTER}"  # in the place of bytes that are no text
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,8 @@ def _unfit(diff: str) -> str | None:
         return "files that may hold secrets were left out: apply the others by hand"
     if MASK in diff:
         return "secrets in the changes were masked: apply them by hand"
+    if _LOST in diff:
+        return "characters that are not UTF-8 were not kept: apply the changes by hand"
     if re.search(r"^Binary files .{0,2000} differ$", diff, re.MULTILINE):
         return "changes to binary files were not kept: apply the others by hand"
     return None
@@ -161,9 +164,19 @@ def parsed(command: str, source: str | None, *, known_code: bool) -> Started | s
     at = _script_at(words)
     if at is None:
         return "The code was typed or piped into Python, and is not recorded."
-    if words[at - 1] in {"-c", "-m"}:
+    if words[at - 1] == "-c":
         return Started("", tuple(words))
+    if words[at - 1] == "-m":
+        return Started(_folder_of(words[at], source) if known_code else "", tuple(words))
     return _from_checkout(words, at, source, known_code=known_code)
+
+
+def _folder_of(module: str, source: str | None) -> str:
+    """Return the folder of the repository in which Python finds a module by its name."""
+    path = f"/{module.replace('.', '/')}"
+    found = f"/{source or ''}"
+    ends = (end for end in (f"{path}.py", f"{path}/__main__.py") if found.endswith(end))
+    return next((found.removesuffix(end)[1:] for end in ends), "")
 
 
 def _script_at(words: Sequence[str]) -> int | None:

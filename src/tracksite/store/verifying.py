@@ -40,7 +40,7 @@ class Verification:
 
     Attributes:
         digest: the state of the store, see `state_root`.
-        files: how many files were checked.
+        files: how many files were checked, those among them that are missing.
         problems: what is damaged or missing, by path.
     """
 
@@ -58,16 +58,17 @@ def verify(store: LocalStore, progress: Callable[[str], object] = bool) -> Verif
     """
     snapshot = store.snapshot()
     problems = {(one.path, one.message): one for one in snapshot.problems}
-    files = 0
+    checked = set()
     for path, owner, check in (*_store_files(store), *_artifacts(store, snapshot.patches)):
         progress(path)
-        files += 1
+        checked.add(path)
         message = check()
         if message is not None:
             problems[path, message] = Problem(path, owner, message)
     ordered = pointers.told(store.root, sorted(problems.values(), key=lambda it: it.path))
     distinct = tuple(dict.fromkeys(ordered))  # a pointer is wrong in more than one way
-    return Verification(state_root(snapshot.stamps.items()), files, distinct)
+    files = checked.union(one.path for one in distinct)  # live logs are read by the snapshot
+    return Verification(state_root(snapshot.stamps.items()), len(files), distinct)
 
 
 def state_root(stamps: Iterable[tuple[str, str]]) -> str:

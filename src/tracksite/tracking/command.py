@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+import sysconfig
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,8 +56,16 @@ def _script() -> Path | None:
     if not script.is_file():
         return None
     script = script.resolve()
-    installed = "site-packages" in script.parts or script.parent == Path(sys.executable).parent
-    return None if installed else script
+    return None if _is_installed(script) else script
+
+
+def _is_installed(script: Path) -> bool:
+    """Tell whether a script is a tool, such as `torchrun` or `cProfile`, that runs the user's."""
+    if {"site-packages", "dist-packages"} & set(script.parts):
+        return True
+    programs = (Path(sys.executable).parent, Path(sysconfig.get_path("scripts")))
+    library = Path(sysconfig.get_path("stdlib")).resolve()
+    return script.parent in programs or script.is_relative_to(library)
 
 
 def mask(words: Sequence[str]) -> list[str]:

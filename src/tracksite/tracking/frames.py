@@ -51,13 +51,8 @@ def arrow(value: Table) -> pa.Table:
                 frame = value.collect() if hasattr(value, "collect") else value
                 return (frame if hasattr(frame, "columns") else frame.to_frame()).to_arrow()
             case _:
-                columns = {
-                    str(name): column
-                    if hasattr(column, "__len__") and not _is_text(column)
-                    else [column]
-                    for name, column in value.items()
-                }
-                return pa.table(columns)
+                columns = _named(value.items()).items()
+                return pa.table({name: _column(it) for name, it in columns})
     except (AttributeError, TypeError, ValueError, OverflowError, pa.ArrowException) as error:
         raise ArgumentError(
             f"a value of type {type(value).__name__} makes no table ({error}): pass a Polars or "
@@ -65,8 +60,9 @@ def arrow(value: Table) -> pa.Table:
         ) from None
 
 
-def _is_text(value: object) -> bool:
-    return isinstance(value, str | bytes)
+def _column(value: Any) -> Any:  # noqa: ANN401 - of any type
+    """Return a column; a single value is one of one row."""
+    return value if hasattr(value, "__len__") and not isinstance(value, str | bytes) else [value]
 
 
 def polars(value: Table) -> pl.DataFrame:
@@ -99,9 +95,19 @@ def _mixed(value: Table) -> dict[str, list[Any]] | None:
     if library(value) not in {"builtins", "pandas", "polars"} or not is_table(value):
         return None
     try:
-        return {str(name): list(map(_plain, column)) for name, column in _items(value)}
-    except TypeError:
+        return {name: list(map(_plain, it)) for name, it in _named(_items(value)).items()}
+    except (TypeError, ValueError):
         return None
+
+
+def _named(columns: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
+    """Return columns by the texts of their names; raise ValueError where one would be lost."""
+    found: dict[str, Any] = {}
+    for name, column in columns:
+        if str(name) in found:
+            raise ValueError(f"two columns are named {str(name)!r}")
+        found[str(name)] = column
+    return found
 
 
 def _items(value: Table) -> Iterable[tuple[Any, Any]]:

@@ -12,6 +12,7 @@ from tracksite.masking.names import HARD, SOFT, kind
 from tracksite.masking.spans import worth_knowing
 from tracksite.masking.words import mask_words, secrets_of
 
+_FOLDERS = frozenset({"PWD", "OLDPWD"})  # of POSIX: where the shell is and was, no passwords
 UNMASKED = "[left out: its secrets could not be masked]"
 
 
@@ -45,7 +46,8 @@ def of_environment() -> frozenset[str]:
     return frozenset(
         value
         for name, value in os.environ.items()
-        if kind(name) in {HARD, SOFT}
+        if name not in _FOLDERS
+        and kind(name) in {HARD, SOFT}
         and worth_knowing(value)
         and is_secret(kind(name), value, quoted=True)
     )
