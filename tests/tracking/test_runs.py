@@ -312,6 +312,19 @@ def test_a_forked_child_logs_but_does_not_end_the_run():
     assert run.data.metrics == {"parent": 3.0, "child": 2.0}
 
 
+ASYNC_EXIT = """
+import asyncio, sys
+async def leave(): sys.exit(5)
+asyncio.run(leave())
+"""
+KEPT_EXIT = """
+import sys
+kept = []
+def leave():
+    try: sys.exit(6)
+    except SystemExit as error: kept.append(error)"""
+
+
 @pytest.mark.parametrize(
     ("ending", "status", "error"),
     [
@@ -324,6 +337,11 @@ def test_a_forked_child_logs_but_does_not_end_the_run():
         ("import sys; sys.exit('no data')", "failed", "SystemExit: no data"),
         ("import sys\ntry: sys.exit(3)\nexcept SystemExit: pass", "finished", None),
         ("import argparse; argparse.ArgumentParser().error('x')", "failed", "SystemExit: 2"),
+        ("exit(3)", "failed", "SystemExit: 3"),
+        ("quit()", "finished", None),
+        (ASYNC_EXIT, "failed", "SystemExit: 5"),
+        (f"{KEPT_EXIT}; raise\nleave()", "failed", "SystemExit: 6"),
+        (f"{KEPT_EXIT}\nleave()", "finished", None),
     ],
 )
 def test_the_end_of_the_process_ends_its_runs(ending, status, error):
@@ -332,6 +350,24 @@ def test_the_end_of_the_process_ends_its_runs(ending, status, error):
     run = only_run()
     assert (run.info.status, run.data.metrics) == (status, {"a": 1.0})
     assert error in run.info.error if error else run.info.error is None
+
+
+def test_an_exit_is_for_others_what_it_was():
+    """A thread that exits ends without a word, and what is raised reads and travels as before."""
+    done = script("""
+        import pickle, sys, threading, tracksite
+        tracksite.start_run()
+        thread = threading.Thread(target=lambda: sys.exit(4))
+        thread.start()
+        thread.join()
+        try:
+            sys.exit(2)
+        except SystemExit as error:
+            assert repr(error) == "SystemExit(2)", repr(error)
+            assert type(pickle.loads(pickle.dumps(error))) is SystemExit
+    """)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert only_run().info.status == "finished"
 
 
 def test_a_process_that_is_killed_loses_nothing_and_shows_as_interrupted():
