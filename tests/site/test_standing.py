@@ -178,3 +178,13 @@ def test_a_setting_stands_by_the_mean_of_its_runs_that_count(made, page):
     rows.filter(has_text="2 repeats").wait_for()
     values = page.locator(".board-table tbody tr:not(.spacer) td.bar").all_inner_texts()
     assert values == ["0.8", "0.7", "0.9"]
+
+
+@pytest.mark.parametrize("name", ["ties", "all equal"])
+def test_home_does_not_say_that_the_first_run_leads_where_it_names_another(made, name):
+    """Of runs with the same best value the newest is named: the first one was not beaten."""
+    folder, _ = made
+    html = (folder / "site/index.html").read_text()
+    card = html[html.index(f">{name}<") :].split("</article>")[0].split("<article")[0]
+    assert "no run has beaten the first" in card
+    assert "the first measured run leads" not in card
