@@ -8,10 +8,11 @@ import sys
 import pytest
 from mlflow import MlflowClient
 
+import tracksite
 from tests.importers.conftest import RUN
 from tests.importers.fixtures import make
 from tests.importers.test_versions import LARGEST
-from tracksite.errors import StateError, TracksiteError
+from tracksite.errors import ArgumentError, StateError, TracksiteError
 from tracksite.importers.mlflow.export import export
 from tracksite.query import runs
 from tracksite.store.local import open_store
@@ -111,6 +112,23 @@ def test_a_status_comes_back_or_is_named(tmp_path, bring, mlruns):
     ids = (RUN, *others, "c" * 32)
     found = [client.get_run(run_id).info.status for run_id in ids]
     assert found == ["RUNNING", "SCHEDULED", "KILLED", "KILLED"]
+
+
+def test_a_file_and_a_folder_of_one_name_cost_one_of_them_alone(tmp_path, monkeypatch):
+    """A run may log both `q` and `q/r`, a disk holds one: the other is named, all else is there."""
+    monkeypatch.setenv("TRACKSITE_STORE", str(tmp_path / "store"))
+    with tracksite.start_run() as run:
+        tracksite.log_text("file", "q")
+        tracksite.log_text("below", "q/r")
+        tracksite.log_text("other", "z.txt")
+    with tracksite.start_run():
+        tracksite.log_text("sane", "sane.txt")
+    (sentence,) = export(open_store(tmp_path / "store"), str(tmp_path / "out")).skipped
+    assert "q/r" in sentence
+    names = {path.name for path in (tmp_path / "out").rglob("artifacts/*")}
+    assert names == {"q", "z.txt", "sane.txt"}
+    with pytest.raises(ArgumentError, match="a file and a folder"):
+        tracksite.artifacts.download_artifacts(run_id=run.run_id, dst_path=tmp_path / "fetched")
 
 
 def test_keys_that_mlflow_refuses_are_spelled_otherwise(tmp_path, bring, read):

@@ -149,15 +149,27 @@ def write(temporary: Path, content: Iterable[bytes]) -> tuple[int, str]:
 
 
 def copy_out(source: Path, target: Path) -> int:
-    """Copy an artifact to a place outside of the store, whole or not at all; return its size."""
-    target.parent.mkdir(parents=True, exist_ok=True)
+    """Copy an artifact to a place outside of the store, whole or not at all; return its size.
+
+    Raises:
+        ArgumentError: there is a file where its folder would be, or a folder where it would be: a
+            run may have logged both under one name.
+        OSError: the disk refuses.
+    """
     temporary = target.with_name(f"tmp-{secrets.token_hex(6)}")
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         with source.open("rb") as file:
             size, _ = write(temporary, chunks(file))
         temporary.replace(target)
+    except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+        raise ArgumentError(
+            f"{str(target)!r} cannot be written: one name is a file and a folder there; "
+            "fetch each by its own path, into another folder."
+        ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        if target.parent.is_dir():
+            temporary.unlink(missing_ok=True)
     return size
 
 
