@@ -115,6 +115,8 @@ def test_the_commands_make_the_run_again_in_an_empty_folder(tmp_path, wheels):
         ("http://localhost:3000/o/r", None),
         ("ext::sh -c id", None),
         ("--upload-pack=id", None),
+        ("https://example.org/\u2800o/r", None),
+        ("git.example.org:o/r\nid", None),
         ("", None),
         (None, None),
     ],
@@ -193,6 +195,11 @@ def test_packages_are_installed_where_they_are_to_be_had():
         ),
         ("python", None, ["# The code was typed or piped into Python, and is not recorded."]),
         ("python -", None, ["# The code was typed or piped into Python, and is not recorded."]),
+        (
+            "python train.py 'a\rb'",
+            "train.py",
+            ["# The command cannot be typed: python train.py 'a b'"],
+        ),
         ("python train.py 'x", "train.py", ["# The command cannot be typed: python train.py 'x"]),
         (None, "explore.ipynb", ["# Run explore.ipynb: no command line was recorded."]),
     ],
@@ -232,6 +239,6 @@ def test_hostile_texts_stay_words():
         f"git checkout {COMMIT}",
         "python -m venv .venv && . .venv/bin/activate",
         "pip install numpy==2.0",
-        "# The command cannot be typed: python train.py rm -rf ~ $(id) ' evil'",
+        "# The command cannot be typed: python train.py rm -rf ~ $(id) '[U+202E]evil'",
     ]
     assert lines(git_commit="$(rm)") == []

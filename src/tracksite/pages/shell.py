@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from tracksite.masking import MASK
 from tracksite.masking.files import LEFT_OUT
+from tracksite.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 _PACKAGE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.!_-]*(?:\+(?P<local>[A-Za-z0-9._-]+))?")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200b-\u200f\u202a-\u202e\u2060-\u2069]+")
 _PYTHON = re.compile(r"(?:python|pypy)[\d.]*(?:\.exe)?", re.IGNORECASE)
 _TORCH_BUILD = re.compile(r"cpu|cu\d{2,4}|rocm[\d.]+|xpu")
 _TORCH = ("torch", "torchaudio", "torchvision")
@@ -156,7 +156,7 @@ def parsed(command: str, source: str | None, *, known_code: bool) -> Started | s
         words = shlex.split(command)
     except ValueError:
         words = []
-    if not words or any(_CONTROL.search(word.replace("\n", "")) for word in words):
+    if not words or any("\r" in word or visible(word) != word for word in words):
         return f"The command cannot be typed: {_line(command)}"
     if not _PYTHON.fullmatch(words[0]):
         return Started("", tuple(words))
@@ -221,17 +221,17 @@ def clone_address(remote: str | None) -> str | None:
     Recorded remotes are without user names: a public host is asked by HTTPS, which needs none, and
     another one by SSH as `git`, which is what all common servers call their user.
     """
-    text = _CONTROL.sub("", remote or "").strip()
+    text = (remote or "").strip()
     parts = urlsplit(text)
     if parts.scheme in {"https", "http", "git", "ssh"} and parts.hostname:
-        if parts.hostname in {"localhost", "127.0.0.1", "::1"}:
+        if parts.hostname in {"localhost", "127.0.0.1", "::1"} or _line(text) != text:
             return None
         if parts.scheme != "ssh":
             return text
         public, host, path = parts.hostname in _PUBLIC_HOSTS, parts.netloc, parts.path
         return f"https://{parts.hostname}{path}" if public else f"ssh://git@{host}{path}"
     found = _SCP.fullmatch(text) if "://" not in text else None
-    if not found or "\\" in text:
+    if not found or "\\" in text or _line(text) != text:
         return None
     if found["host"] in _PUBLIC_HOSTS:
         return f"https://{found['host']}/{found['path']}"
@@ -247,5 +247,5 @@ def _wrapped(command: str, words: Sequence[str]) -> str:
 
 
 def _line(text: str) -> str:
-    """Return a text in one line, without characters that could hide or break a command."""
-    return _CONTROL.sub(" ", text).strip()
+    """Return a text in one line, with what could hide or break a command made visible."""
+    return visible(" ".join(text.split()))
